@@ -11,6 +11,7 @@ static const cli_option options[] = {
     { "--keys", 0, NULL, "list the metadata too" },
     { "--overflow", 0, NULL, "bounds on the integer accumulators of every kernel, from the real weights; exit 1 where one could overflow" },
     { "--check", 0, NULL, "look for NaN and infinity in every tensor" },
+    { "--passes", 0, NULL, "of a net of arrays: how many nodes each pass folds, or raises from pieces" },
     { 0 },
 };
 
@@ -264,6 +265,8 @@ static int check(cli *c, const precis_model *m, const precis_model_info *info, j
 static int run(cli *c)
 {
     if (precis_net_probe(c->ctx, c->args[0])) return cli_net_inspect(c);
+    if (cli_has(c, "--passes"))
+        return cli_usage(c, "--passes is for nets of arrays (ONNX, .pt2); %s is none", c->args[0]);
     precis_model *m;
     const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     if (st) return cli_fail(c, st);

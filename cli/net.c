@@ -209,6 +209,22 @@ static void print_port(const precis_net *net, const precis_array *a, long input,
     printf("]\n");
 }
 
+/* --passes: what becomes of pieces. */
+static int inspect_passes(cli *c, precis_net *net)
+{
+    precis_net_pass passes[PRECIS_NET_PASSES];
+    const precis_status st = precis_net_passes(net, passes);
+    json_t *made = json_object();
+    for (int i = 0; i < PRECIS_NET_PASSES && !st; i++) {
+        json_object_set_new(made, passes[i].name, json_integer((json_int_t)passes[i].made));
+        if (!c->json) printf("%8zu  by %s\n", passes[i].made, passes[i].name);
+    }
+    const int rc = st ? cli_fail(c, st) : -1;
+    if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o}", "passes", made));
+    json_decref(made);
+    return rc < 0 ? cli_done(c) : rc;
+}
+
 int cli_net_inspect(cli *c)
 {
     precis_net *net;
@@ -218,6 +234,11 @@ int cli_net_inspect(cli *c)
     int supported, missing = 0;
     const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
+    if (cli_has(c, "--passes")) {
+        const int rc = inspect_passes(c, net);
+        precis_net_close(&net);
+        return rc;
+    }
     json_t *ops = json_object(), *unsupported = json_array(), *inputs = json_array(), *outputs = json_array();
     for (size_t i = 0; i < precis_net_inputs(net) && !precis_net_input(net, i, &a); i++) {
         json_array_append_new(inputs, port_json(net, &a, (long)i));

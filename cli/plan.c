@@ -24,7 +24,8 @@ static const cli_option options[] = {
       "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, "
       "within the time limit" },
     { "--types", 0, "LIST",
-      "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
+      "types to choose from (default: all that fit; those with books of vectors only where search codes and "
+      "costs were measured, below 3.5 bits per weight; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
     { "--method", 0, "NAME",
       "how weights will be coded (default search); what gptq and others gain over it is in the prediction where the "
@@ -68,12 +69,34 @@ static int plan_json(cli *c, const precis_planning *p, const char *method, const
     json_object_set_new(o, "gains", json_integer((json_int_t)p->gains));
     json_object_set_new(o, "decode_tok_s", isfinite(p->tok_s) ? json_real(p->tok_s) : json_null());
     json_object_set_new(o, "read_bytes_s", p->read_bytes_s > 0 ? json_real(p->read_bytes_s) : json_null());
+    const precis_planning_rest *rest = &p->without_speed;
+    json_object_set_new(o, "without_min_speed",
+                        !rest->bytes ? json_null()
+                                     : json_pack("{s:I, s:f, s:o, s:f}", "bytes", (json_int_t)rest->bytes, "loss",
+                                                 rest->loss, "kld", isfinite(rest->kld) ? json_real(rest->kld)
+                                                                                        : json_null(),
+                                                 "decode_tok_s", rest->tok_s));
     json_object_set_new(o, "solver",
                         json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact",
                                   p->solution.exact));
     json_object_set_new(o, "kv", json_string(p->kv ? p->kv : "f16"));
     json_object_set_new(o, "tensors", list);
     return cli_print_json(c, o);
+}
+
+/* What the speed costs: the plan beside the one that need not keep to it. */
+static void speed_rows(cli *c, const precis_planning *p)
+{
+    const precis_planning_rest *rest = &p->without_speed, own = { p->bytes, p->solution.loss, p->kld, p->tok_s };
+    char name[64], size[32];
+    snprintf(name, sizeof name, "at no less than %s tokens/s", cli_get(c, "--min-speed"));
+    printf("\n%-36s %10s %12s %10s\n", "", isfinite(own.kld) ? "KL" : "loss", "size", "tokens/s");
+    for (int i = 0; i < 2; i++) {
+        const precis_planning_rest *r = i ? &own : rest;
+        printf("%-36s %10.5f %12s %10.1f\n", i ? name : "least loss", isfinite(r->kld) ? r->kld : r->loss,
+               cli_bytes((double)r->bytes, size), r->tok_s);
+    }
+    putchar('\n');
 }
 
 static int plan_text(cli *c, const precis_planning *p, const char *out)
@@ -95,6 +118,7 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
         if (p->read_bytes_s > 0) printf(", while memory is read at %s/s", cli_bytes(p->read_bytes_s, b));
         putchar('\n');
     }
+    if (p->without_speed.bytes) speed_rows(c, p);
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
     else if (p->solution.bound > 0)
         printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound,

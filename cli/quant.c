@@ -21,13 +21,13 @@ static const cli_option options[] = {
     { "--pattern", 0, "N:M", "of --prune: 2:4" },
     { "--plan", 0, "FILE", "a plan that precis plan made: its types, and its method unless one is given" },
     { "--types", 0, "LIST",
-      "types that a budget may choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": "
-      "those too)" },
+      "types that a budget may choose from (default: all that fit; those with books of vectors only where search "
+      "codes and costs were measured, below 3.5 bits per weight; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
     { "--method", 0, "NAME",
       "search (default; under a budget gptq, up to 1e9 weights), rtn, hqq, gptq, round (gptq, then sign descent by "
-      "layers: slower, better at 2 to 4 bits); with transforms and residuals: "
-      "rotate+awq+clip, gptq+svd (precis list pairs)" },
+      "layers: slower, better at 2 to 4 bits); with transforms and residuals: rotate+awq+clip, gptq+svd (precis list "
+      "pairs); of a net of arrays equalize, round or both" },
     { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },
     { "--scale-rounding", 0, "MODE", "rtn: power-of-two scales by floor (default), rceil, ceil or even" },
     { "--no-act-order", 0, NULL, "gptq: columns in their own order" },

@@ -24,7 +24,7 @@ static int only(const cli *c, const char *const *own)
 static int calibrate(cli *c, precis_net_quant *job, precis_samples *k)
 {
     if (precis_net_quant_passes(job) && (!k || !precis_samples_count(k)))
-        return cli_usage(c, "static quantization needs data: --calib x.npy, or NAME=x.npy for each input");
+        return cli_usage(c, "ranges and learned rounding need data: --calib x.npy, or NAME=x.npy for each input");
     const precis_status st = precis_net_quant_samples(job, k);
     return st ? cli_fail(c, st) : -1;
 }
@@ -135,6 +135,7 @@ static int quant_options(cli *c, precis_net_quant_options *o)
     o->weights = cli_get(c, "--weights");
     o->like = cli_get(c, "--like");
     o->backend = cli_get(c, "--backend");
+    o->method = cli_get(c, "--method");
     o->symmetric = cli_has(c, "--symmetric");
     o->reduce_range = cli_has(c, "--reduce-range");
     o->strict = cli_has(c, "--strict");
@@ -155,7 +156,7 @@ int cli_net_plan(cli *c)
                                        "--qop",          "--per-channel", "--per-tensor",  "--activations",
                                        "--weights",      "--like",        "--backend",     "--symmetric",
                                        "--reduce-range", "--all-int8",    "--group",       "--float",
-                                       NULL };
+                                       "--method",       NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
@@ -175,7 +176,7 @@ int cli_net_plan(cli *c)
 int cli_net_quant(cli *c)
 {
     static const char *const own[] = { "--output",       "--static",  "--dynamic",   "--weight-only", "--observer",
-                                       "--format",
+                                       "--format",       "--method",
                                        "--calib",        "--qdq",     "--qop",       "--per-channel", "--per-tensor",
                                        "--activations",  "--weights", "--like",      "--backend",     "--symmetric",
                                        "--reduce-range", "--strict",  "--mem-limit", "--all-int8",    "--group",

@@ -188,6 +188,8 @@ def good():
     yield "no_grad", n.call("aten.relu", "neg", self="neg_1").gives("neg").save()
     n = x().call("aten.split.Tensor", [["a", "b"]], self="x", split_size=2, dim=2).call("aten.cat", "y", tensors=["b", "a"], dim=-1).call("aten.index.Tensor", "i", self="x", indices=[None, "k"])
     yield "lists", n.given("k", I64, [2]).gives("y", "i").save()
+    n = x(6).given("k", I64, [2]).call("aten.take_along_dim", "t", self="x", indices="k")  # both are flat already
+    yield "along", n.call("aten.mul.Tensor", "y", self="t", other=2).gives("y").save()
     yield "sizes_in_headers", x().call("aten.relu", "y", self="x").gives("y").save(flags=0x0800, zip64=False)
 
 

@@ -98,6 +98,13 @@ typedef struct precis_planning_options {
 #define PRECIS_PLANNING_OPTIONS_INIT \
     { sizeof(precis_planning_options), 0, 0, 0, 0, 0, 0, PRECIS_QUANT_OPTIONS_INIT, 0, NULL }
 
+/* A plan of the same bytes that need not keep to min_speed: what the speed costs. bytes is 0 without min_speed. */
+typedef struct precis_planning_rest {
+    uint64_t bytes;      /* of the file                                                                  */
+    double   loss, kld;  /* as the solver adds it up; predicted, NaN without a profile                    */
+    double   tok_s;
+} precis_planning_rest;
+
 typedef struct precis_planning {
     precis_plan    *plan;
     precis_solution solution;
@@ -111,6 +118,7 @@ typedef struct precis_planning {
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
     uint32_t        threads;         /* that `ram` is counted for; 0: the model cannot be run              */
     uint64_t        thread_bytes;    /* what one of them takes of it, at the most                          */
+    precis_planning_rest without_speed;
 } precis_planning;
 
 /* What precis_job_plan refuses whatever is measured (no budget, unknown types, methods and KV types, a profile of

@@ -53,6 +53,17 @@ PRECIS_API precis_status precis_net_graph(precis_net *net, precis_graph **graph)
 PRECIS_API precis_value precis_net_graph_input(const precis_net *net, size_t i);
 PRECIS_API precis_value precis_net_graph_output(const precis_net *net, size_t i);
 
+/* What a pass of `precis list passes` makes of the net: how many nodes it made, or gave other operands. */
+typedef struct precis_net_pass {
+    const char *name; /* a constant */
+    size_t made;
+} precis_net_pass;
+#define PRECIS_NET_PASSES 7
+/* The passes that fold and raise, in the order in which they are run: folds, raise_activations, raise_gelu and
+ * raise_layer_norm before a net gets codes, raise_attention, which needs known sizes, where it runs. The net is not
+ * changed. PRECIS_EUNSUPPORTED as precis_net_graph; PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_net_passes(precis_net *net, precis_net_pass passes[PRECIS_NET_PASSES]);
+
 /* Run it. Inputs by name, in any order, all of them; *outputs: as many as the net has, in its order, until the next
  * run. PRECIS_EINVAL: a name, type or shape that is not the net's, said with both; PRECIS_EUNSUPPORTED names node and
  * op; PRECIS_ENOMEM. */

@@ -61,15 +61,18 @@ typedef struct precis_net_quant_options {
     int all;                 /* what can run in integers does, even where only ops in float read its result       */
     const char *const *floats; /* patterns (* and ?) of nodes, or of their results, that stay in float            */
     size_t n_floats;
+    const char *method; /* names of `precis list net-methods` joined by +: "equalize+round"; NULL: the nearest codes  */
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT \
-    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
+    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);
 
 typedef struct precis_net_quant precis_net_quant;
 
+/* Row i of the table of methods: its name (NULL behind the last), and what it does in *what, which may be NULL. */
+PRECIS_API const char *precis_net_method_name(size_t i, const char **what);
 /* Row i of the table of backends: its name (NULL behind the last), and all of it as text (0 behind the last). */
 PRECIS_API const char *precis_net_backend_name(size_t i);
 PRECIS_API int precis_net_backend(size_t i, char *text, size_t room);

@@ -172,6 +172,14 @@ static inline float pcs_m_expf(float x)
     return x > 88.72283f ? (float)PCS_INFINITY : x < -87.3f ? (float)pcs_exp((double)x) : x != x ? x : y;
 }
 
+/* e^x for what is added to 1, infinity where f32 has no more, without a branch; and 1 / (1 + e^-x). */
+static inline float pcs_m_decayf(float x)
+{
+    const float y = pcs_expf(x);
+    return x > 88.72283f ? (float)PCS_INFINITY : y;
+}
+static inline float pcs_m_sigmoidf(float x) { return 1.0f / (1.0f + pcs_m_decayf(-x)); }
+
 /* Error function of f32, by polynomials that were fitted here (least squares on Chebyshev's nodes): erf(x) / x - 1 in
  * x^2 up to 0.9, the logarithm of 1 - erf(|x|) in |x| to 4.1, beyond which it is 1. Relative error below 1e-7; without
  * a branch, so that compilers make vectors of it. */

@@ -40,28 +40,23 @@ TOUCHING(touching16, uint16_t, pcs_load16(p + 2 * i))
 TOUCHING(touching32, uint32_t, pcs_load32(p + 4 * i))
 TOUCHING(touching64, uint64_t, pcs_load64(p + 8 * i))
 
-static bool touching(const pcs_number *k, size_t n, const uint8_t *p)
+/* One number of each of n blocks. */
+static bool apart(const pcs_number *k, size_t n, size_t step, const uint8_t *p)
 {
+    bool any = false;
+    for (size_t i = 0; i < n; i++, p += step) any |= (bits_of(k, p) & k->mask) >= k->from;
+    return any;
+}
+
+bool pcs_numbers_doubtful(const pcs_number *k, size_t n, const uint8_t *p)
+{
+    if (k->mask >> (8 * k->bytes - 1)) return apart(k, n, k->bytes, p); /* no sign */
     switch (k->bytes) {
     case 1: return touching8(k, n, p);
     case 2: return touching16(k, n, p);
     case 4: return touching32(k, n, p);
     default: return touching64(k, n, p);
     }
-}
-
-bool pcs_sixteen_doubtful(const pcs_number *k, const uint8_t *src)
-{
-    if (k->bytes == 2) { /* nearly all scales */
-        const uint16_t mask = (uint16_t)k->mask, top = (uint16_t)(mask + 1u), up = (uint16_t)(top - k->from);
-        uint16_t all = 0;
-        for (int i = 0; i < 16; i++)
-            all = (uint16_t)(all | (uint16_t)((uint16_t)(pcs_load16(src + 2 * i) & mask) + up));
-        return all & top;
-    }
-    bool any = false;
-    for (int i = 0; i < 16; i++) any |= (bits_of(k, src + i * k->bytes) & k->mask) >= k->from;
-    return any;
 }
 
 /* All that one or two neighbours of 16 bits have of each of n blocks, put together. Inlined, so that a step that is
@@ -115,14 +110,6 @@ static bool has_neighbour(const pcs_number *k)
            k[1].from == k->from;
 }
 
-/* One number of each of n blocks. */
-static bool apart(const pcs_number *k, size_t n, size_t step, const uint8_t *p)
-{
-    bool any = false;
-    for (size_t i = 0; i < n; i++, p += step) any |= (bits_of(k, p) & k->mask) >= k->from;
-    return any;
-}
-
 bool pcs_blocks_doubtful(const pcs_format *f, size_t blocks, const uint8_t *src)
 {
     if (f->kind == PCS_INT) return false;
@@ -130,7 +117,7 @@ bool pcs_blocks_doubtful(const pcs_format *f, size_t blocks, const uint8_t *src)
     for (const pcs_number *k = f->numbers; k->bytes; k++) {
         if (k->head) continue;
         if ((uint32_t)k->bytes * k->count == f->bytes) {
-            if (touching(k, blocks * k->count, src)) return true;
+            if (pcs_numbers_doubtful(k, blocks * k->count, src)) return true;
         } else if (k->count == 1 && k->bytes == 2) {
             const bool two = has_neighbour(k);
             if (halves(k, two, blocks, f->bytes, src + k->at)) return true;
@@ -139,7 +126,7 @@ bool pcs_blocks_doubtful(const pcs_format *f, size_t blocks, const uint8_t *src)
             if (apart(k, blocks, f->bytes, src + k->at)) return true;
         } else {
             for (size_t b = 0; b < blocks; b++)
-                if (touching(k, k->count, src + b * f->bytes + k->at)) return true;
+                if (pcs_numbers_doubtful(k, k->count, src + b * f->bytes + k->at)) return true;
         }
     }
     return false;

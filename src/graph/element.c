@@ -302,6 +302,23 @@ void pcs_spread_row(const pcs_spread *s, int64_t r, int64_t *at)
     }
 }
 
+/* The row behind one: its indices, and where each operand's part of it begins, without a division. */
+static void next_row(const pcs_spread *s, int64_t *index, int64_t *at)
+{
+    for (uint32_t k = s->dims - 1; k-- > 0;) {
+        for (uint32_t i = 0; i < s->n; i++) at[i] += s->stride[i][k];
+        if (++index[k] < s->shape[k]) return;
+        for (uint32_t i = 0; i < s->n; i++) at[i] -= s->stride[i][k] * s->shape[k];
+        index[k] = 0;
+    }
+}
+
+static void begin_row(const pcs_spread *s, int64_t r, int64_t *index, int64_t *at)
+{
+    pcs_spread_row(s, r, at);
+    for (uint32_t k = s->dims - 1; k-- > 0; r /= s->shape[k]) index[k] = r % s->shape[k];
+}
+
 /* A number of such an element is the element itself. */
 static bool is_number(pcs_dtype d) { return d == PCS_F32 || d == PCS_F64 || d == PCS_I64 || d == PCS_U64; }
 
@@ -364,6 +381,31 @@ void pcs_elementwise(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_block_fn
     }
 }
 
+/* Neighbours along the last dimension are 0 or 1 apart in each operand, since operands are dense. */
+void pcs_elements_of(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_function f)
+{
+    const pcs_arg *out = &c->out[0], *in[2] = { &c->in[0], &c->in[c->n_in - 1] };
+    pcs_elements_args a = { .f = f, .alpha = c->attr && c->n_in == 1 ? (float)c->attr[0].real : 0 };
+    pcs_spread s;
+    uint64_t begin, end;
+    if (out->dims == 2) pcs_share_numbers(out, ith, nth, &begin, &end);
+    else pcs_share((uint64_t)pcs_arg_count(out), PCS_BLOCK, ith, nth, &begin, &end);
+    if (begin == end) return;
+    pcs_spread_over(&s, out, 2, in);
+    a.dx = (size_t)s.stride[0][s.dims - 1];
+    a.dy = (size_t)s.stride[1][s.dims - 1];
+    int64_t at[2], index[PCS_GRAPH_DIMS + 1], first = (int64_t)begin % s.inner;
+    begin_row(&s, (int64_t)begin / s.inner, index, at);
+    for (int64_t e = (int64_t)begin; e < (int64_t)end; e += (int64_t)a.n, first = 0, next_row(&s, index, at)) {
+        const int64_t left = s.inner - first, all = (int64_t)end - e;
+        a.x = (const float *)in[0]->data + at[0] + first * (int64_t)a.dx;
+        a.y = (const float *)in[1]->data + at[1] + first * (int64_t)a.dy;
+        a.to = (float *)out->data + e;
+        a.n = (size_t)(left < all ? left : all);
+        c->kernels->elements(&a);
+    }
+}
+
 precis_status pcs_infer_spread(precis_graph *g, const pcs_node *n, uint32_t from, uint32_t to, pcs_value *out)
 {
     out->dims = 0;
@@ -406,9 +448,10 @@ void pcs_move(const pcs_arg *out, const pcs_arg *in, int64_t offset, const int64
     memcpy(s.stride[0], strides, out->dims * sizeof s.shape[0]);
     finish(&s);
     pcs_share((uint64_t)s.outer, 1, ith, nth, &begin, &end);
-    for (int64_t r = (int64_t)begin; r < (int64_t)end; r++) {
-        int64_t at;
-        pcs_spread_row(&s, r, &at);
+    if (begin == end) return;
+    int64_t at, index[PCS_GRAPH_DIMS + 1];
+    begin_row(&s, (int64_t)begin, index, &at);
+    for (int64_t r = (int64_t)begin; r < (int64_t)end; r++, next_row(&s, index, &at)) {
         move_row((char *)out->data + (size_t)(r * s.inner) * bytes,
                  (const char *)in->data + (offset + at) * (int64_t)bytes, s.stride[0][s.dims - 1], (size_t)s.inner,
                  bytes);

@@ -41,7 +41,7 @@ static precis_status add_best(frontier *f, pcs_loss_table *t, uint64_t least, ui
         /* closer where the loss grows: a square of even steps */
         st = pcs_loss_table_plan(t, least + (most - least) * i * i / ((SIZES - 1) * (SIZES - 1)), &plan, &s, &loss);
         if (!st) st = add(f, "", plan, loss);
-        else if (st == PRECIS_EBUDGET) st = PRECIS_OK; /* the least takes types with books */
+        else if (st == PRECIS_EBUDGET) st = PRECIS_OK;
         precis_plan_close(&plan);
     }
     return st;
@@ -75,7 +75,7 @@ precis_status precis_plan_frontier(precis_ctx *ctx, const precis_model *m, const
     if (st) return st;
     const uint64_t low = least.bytes, high = info.file_bytes > low ? info.file_bytes : low;
     pcs_least_close(&least);
-    st = pcs_loss_table_open(ctx, &t, m, &o, false);
+    st = pcs_loss_table_open(ctx, &t, m, &o, true);
     if (!st) st = add_best(&f, t, low, high);
     if (!st) st = add_mixes(&f, t);
     pcs_loss_table_close(&t);

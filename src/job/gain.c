@@ -125,7 +125,8 @@ static precis_status sample(gain *g, pcs_loss_table *table, double bits, const c
     pcs_gain found = { .method = method, .bits = bits };
     pcs_buf types;
     const uint64_t beside = info.file_bytes - (info.bytes < info.file_bytes ? info.bytes : info.file_bytes);
-    precis_status st = pcs_loss_table_plan(table, (uint64_t)((double)info.parameters * bits / 8) + beside, &plan, &solution, &loss);
+    precis_status st = pcs_loss_table_plan(table, (uint64_t)((double)info.parameters * bits / 8) + beside, &plan,
+                                           &solution, &loss);
     if (st == PRECIS_EBUDGET) { /* no type is as small for this model */
         g->ctx->message[0] = 0;
         return PRECIS_OK;
@@ -177,7 +178,8 @@ precis_status pcs_gain_measure(precis_ctx *ctx, const precis_model *origin, cons
     char why[400];
     gain g = { .ctx = ctx, .origin = origin, .opt = opt, .p = p };
     pcs_windows windows = { .ctx = ctx };
-    const uint32_t more = p->tokens > TOKENS_MOST / MORE ? TOKENS_MOST : p->tokens * MORE, tokens = more < TOKENS_LEAST ? TOKENS_LEAST : more;
+    const uint32_t more = p->tokens > TOKENS_MOST / MORE ? TOKENS_MOST : p->tokens * MORE,
+                   tokens = more < TOKENS_LEAST ? TOKENS_LEAST : more;
     st = cut(ctx, &opt->calibrate, &g.text);
     if (!st && (st = held_windows(ctx, origin, &g.text, tokens, &windows)) && opt->calibrate.n_texts) {
         snprintf(why, sizeof why, "%s", precis_ctx_message(ctx));

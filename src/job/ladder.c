@@ -60,7 +60,8 @@ precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const ch
     pcs_options_take(&o, sizeof o, opts);
     char path[4096], matrix[4096];
     if (!folder) folder = pcs_temporary_folder();
-    if (snprintf(path, sizeof path, "%s/precis-ladder-%d.gguf", folder, (int)getpid()) >= (int)sizeof path || snprintf(matrix, sizeof matrix, "%s/precis-ladder-%d.dat", folder, (int)getpid()) >= (int)sizeof matrix)
+    if (snprintf(path, sizeof path, "%s/precis-ladder-%d.gguf", folder, (int)getpid()) >= (int)sizeof path ||
+        snprintf(matrix, sizeof matrix, "%s/precis-ladder-%d.dat", folder, (int)getpid()) >= (int)sizeof matrix)
         return pcs_fail(ctx, PRECIS_EINVAL, "the folder's name is too long");
     precis_status st = PRECIS_OK;
     for (const char *p = list; *p && !st;) { /* names first: a misspelt one must not cost the work of those before it */

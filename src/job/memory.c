@@ -100,7 +100,8 @@ static precis_status calibration(precis_ctx *ctx, const pcs_memory_job *j, uint6
     ro.k_type = ro.v_type = "f32";
     ro.batch = WINDOW;
     ro.context = context_of(j->m, WINDOW);
-    const precis_status st = j->o->calibrate.n_texts ? counted(ctx, j->m, open_inputs, &ro, bytes) : counted(ctx, j->m, open_sampler, &n, bytes);
+    const precis_status st = j->o->calibrate.n_texts ? counted(ctx, j->m, open_inputs, &ro, bytes)
+                                                     : counted(ctx, j->m, open_sampler, &n, bytes);
     uint64_t text = 0;
     for (size_t i = 0; i < j->o->calibrate.n_texts; i++)
         text = text > j->o->calibrate.lengths[i] ? text : j->o->calibrate.lengths[i];
@@ -143,12 +144,14 @@ static precis_status methods(precis_ctx *ctx, const pcs_memory_job *j, uint64_t 
     ro.context = ro.batch = tokens < context_of(j->m, WINDOW) ? (uint32_t)tokens : context_of(j->m, WINDOW);
     precis_status st = counted(ctx, j->m, open_runner, &ro, &runner);
     if (!st && !j->o->calibrate.n_texts) st = counted(ctx, j->m, open_sampler, &tokens, &sampler);
-    const uint64_t threads = precis_ctx_threads(ctx), ids = 12 * tokens, held = j->calibrates ? importance_bytes(j->m) : 0;
+    const uint64_t threads = precis_ctx_threads(ctx), ids = 12 * tokens,
+                   held = j->calibrates ? importance_bytes(j->m) : 0;
     plan->calibrate = plan->calibrate > sampler + tokenizer ? plan->calibrate : sampler + tokenizer;
     const bool limited = ctx->memory.limit != 0;
     uint64_t base = ids + held;
     if (j->set->transforms) base += all;               /* weights that a transform owns stay */
-    if (!limited) base += coded + tokens * (uint64_t)pcs_arch_int(j->m, "embedding_length", 0, NULL) * 4; /* else they are spilled */
+    const uint64_t states = tokens * (uint64_t)pcs_arch_int(j->m, "embedding_length", 0, NULL) * 4;
+    if (!limited) base += coded + states; /* else they are spilled */
     plan->method = base;
     if (!j->set->coder->apply) return st;
     plan->method += runner + (j->set->transforms ? 0 : layer) + pcs_gptq_memory(n, rows, ro.batch, threads);
@@ -197,7 +200,8 @@ precis_status pcs_memory_plan(precis_ctx *ctx, const pcs_memory_job *j, precis_m
 {
     uint64_t tokenizer = 0, width = 0, eval = 0;
     *plan = (precis_memory){ .held = pcs_private_memory(), .limit = ctx->memory.limit };
-    precis_status st = j->calibrates || j->evaluates || j->copies ? counted(ctx, j->m, open_tokenizer, NULL, &tokenizer) : PRECIS_OK;
+    precis_status st = j->calibrates || j->evaluates || j->copies ? counted(ctx, j->m, open_tokenizer, NULL, &tokenizer)
+                                                                  : PRECIS_OK;
     if (!st && j->calibrates && !j->o->imatrix) st = calibration(ctx, j, tokenizer, &plan->calibrate);
     if (!st && j->copies) st = methods(ctx, j, tokenizer, plan);
     for (size_t i = 0; i < j->m->n_tensors; i++)
@@ -211,8 +215,17 @@ precis_status pcs_memory_plan(precis_ctx *ctx, const pcs_memory_job *j, precis_m
     if (plan->evaluate > most) most = plan->evaluate;
     plan->peak = plan->held + most + STACKS;
     if (st || !plan->limit || plan->peak <= plan->limit) return st;
-    const char *stage = most == plan->calibrate ? "calibration" : most == plan->method ? "the method" : most == plan->write ? "writing" : "evaluation";
+    const char *stage = most == plan->calibrate ? "calibration"
+                        : most == plan->method  ? "the method"
+                        : most == plan->write   ? "writing"
+                                                : "evaluation";
     char need[32], have[32];
-    return pcs_fail(ctx, PRECIS_ENOMEM, "the job needs about %s, for %s, and the limit is %s: nothing was begun. A limit of %llu would do%s", pcs_human((double)plan->peak, need), stage, pcs_human((double)plan->limit, have),
-                    (unsigned long long)(plan->peak + plan->peak / 20), most == plan->evaluate ? "; so would --no-eval" : most == plan->method ? "; so would fewer threads, or --method search" : "");
+    return pcs_fail(ctx, PRECIS_ENOMEM,
+                    "the job needs about %s, for %s, and the limit is %s: nothing was begun. A limit of %llu would "
+                    "do%s",
+                    pcs_human((double)plan->peak, need), stage, pcs_human((double)plan->limit, have),
+                    (unsigned long long)(plan->peak + plan->peak / 20),
+                    most == plan->evaluate ? "; so would --no-eval"
+                    : most == plan->method ? "; so would fewer threads, or --method search"
+                                           : "");
 }

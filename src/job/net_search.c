@@ -1,8 +1,8 @@
 /* net_search.c - which nodes of a net stay in float, so that the rest may run in integers.
  *
- * What a node loses is measured once, with all in integers: its own error beside its values, which a search over subsets
- * would find again at the cost of a run for each. That more nodes in float lose less is taken as given; so as few as
- * possible are found by doubling and halving, in some 2 log2(n) nets. */
+ * What a node loses is measured once, with all in integers: its own error beside its values, which a search over
+ * subsets would find again at the cost of a run for each. That more nodes in float lose less is taken as given; so
+ * as few as possible are found by doubling and halving, in some 2 log2(n) nets. */
 #include "precis/net_search.h"
 
 #include "base/options.h"
@@ -41,7 +41,7 @@ static int by_loss(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* ---- a try --------------------------------------------------------------------------------------------------------- */
+/* ---- a try ------------------------------------------------------------------------------------------------------- */
 
 /* The net with the first n of the ranked nodes in float, opened from a file that has no name any more. */
 static precis_status make(precis_net_search *s, size_t n, precis_net **coded, uint64_t *bytes)
@@ -73,8 +73,10 @@ static precis_status measure(precis_net_search *s, precis_net *coded, precis_net
     precis_status st = precis_eval_net(s->ctx, coded, s->reference, s->data, &s->eval, &r);
     if (st) return st;
     if (!r.score && !r.has_agree)
-        return pcs_fail(s->ctx, PRECIS_EINVAL, "%s: without labels, and without classes in its output, there is no drop "
-                        "to measure", s->path);
+        return pcs_fail(s->ctx, PRECIS_EINVAL,
+                        "%s: without labels, and without classes in its output, there is no drop "
+                        "to measure",
+                        s->path);
     s->score = r.score ? r.score : "agree";
     t->score = r.score ? r.net : r.agree;
     t->drop = r.score ? r.drop : (precis_interval){ 1 - r.agree.value, 1 - r.agree.high, 1 - r.agree.low };
@@ -96,7 +98,7 @@ static precis_status try_floats(precis_net_search *s, size_t n, precis_net **kep
     return st;
 }
 
-/* ---- what loses most ------------------------------------------------------------------------------------------------- */
+/* ---- what loses most --------------------------------------------------------------------------------------------- */
 
 /* Names of nodes in integers, the one that loses most first, each once. */
 static precis_status take_ranked(precis_net_search *s, const precis_net_quant *q, loser *all, size_t n)
@@ -144,7 +146,7 @@ static precis_status rank(precis_net_search *s, precis_net *coded)
     return st;
 }
 
-/* ---- the search ------------------------------------------------------------------------------------------------------ */
+/* ---- the search -------------------------------------------------------------------------------------------------- */
 
 /* The fewest: `few` do not do, `many` do. */
 static precis_status halve(precis_net_search *s, size_t few, size_t many)

@@ -67,12 +67,15 @@ static precis_status budget(precis_ctx *ctx, const precis_model *m, const precis
     return PRECIS_OK;
 }
 
+/* What weights may take, what is beside them, and what the cache's types lose. */
+typedef struct { uint64_t bytes, more; double cache_loss; } shares;
+
 /* Under a target of memory the cache and the weights share it: of nine shares for the cache, the one whose sum loses
- * least. */
+ * least. most: what weights may take at most. */
 static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_caches *c, uint64_t target,
-                                  uint64_t most, precis_planning *out, uint64_t *bytes, double *cache_loss,
-                                  uint64_t *more)
+                                  precis_planning *out, shares *s)
 {
+    const uint64_t most = s->bytes;
     enum { SHARES = 8 };
     double best = INFINITY;
     precis_status last = PRECIS_EBUDGET;
@@ -81,11 +84,13 @@ static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_
         uint64_t kv = 0;
         double loss = 0, weights = 0;
         precis_plan *p = NULL;
-        precis_solution s = { .size = sizeof s };
-        precis_status st = pcs_caches_solve(c, c->least + (c->most - c->least) * (uint64_t)i / SHARES, &types, &kv, &loss);
+        precis_solution solution = { .size = sizeof solution };
+        const uint64_t share = c->least + (c->most - c->least) * (uint64_t)i / SHARES;
+        precis_status st = pcs_caches_solve(c, share, &types, &kv, &loss);
         if (st) return st;
-        const uint64_t taken = c->work + kv, room = target > taken ? target - taken : 0, may = room < most ? room : most;
-        st = room ? pcs_loss_table_plan(t, may, &p, &s, &weights) : PRECIS_EBUDGET;
+        const uint64_t taken = c->work + kv, room = target > taken ? target - taken : 0;
+        const uint64_t may = room < most ? room : most;
+        st = room ? pcs_loss_table_plan(t, may, &p, &solution, &weights) : PRECIS_EBUDGET;
         precis_plan_close(&p);
         if (st && st != PRECIS_EBUDGET) {
             pcs_free(ctx, types);
@@ -95,9 +100,7 @@ static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_
             best = weights + loss;
             pcs_free(ctx, out->kv);
             out->kv = types;
-            *bytes = may;
-            *cache_loss = loss;
-            *more = taken;
+            *s = (shares){ may, taken, loss };
             last = PRECIS_OK;
         } else pcs_free(ctx, types);
     }
@@ -164,7 +167,10 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
 {
     uint64_t bytes;
     pcs_running running;
-    if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && o->max_kld == 0 && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
+    const bool sized = o->max_bytes || o->max_part > 0 || o->bpw > 0;
+    if (!sized && o->max_kld == 0 && !o->target_ram && !(o->min_speed > 0))
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
     if (o->min_speed > 0 && !o->costs)
         return pcs_fail(ctx, PRECIS_EINVAL,
                         "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
@@ -187,15 +193,109 @@ precis_status precis_planning_check(precis_ctx *ctx, const precis_model *m, cons
     return st ? st : pcs_profile_check(ctx, o->quant.profile, m, true);
 }
 
+/* What a profile says of a plan's divergence; NaN without one. */
+typedef struct { double kld, interval[2]; size_t gains; } forecast;
+
+static forecast predicted(precis_ctx *ctx, const precis_planning_options *o, const precis_plan *plan, double loss,
+                          double cache_loss)
+{
+    forecast f = { NAN, { NAN, NAN }, 0 };
+    const double all = loss + cache_loss;
+    if (!o->quant.profile) return f;
+    const double share = loss > 0 ? pcs_gain_share(ctx, plan, o->quant.method) * loss / all : 0;
+    f.kld = precis_profile_predict_method(o->quant.profile, o->quant.method, share, all, f.interval, &f.gains);
+    return f;
+}
+
+/* The plan of the same bytes that need not keep to a speed: what that costs. */
+static precis_status without_speed(precis_ctx *ctx, pcs_loss_table *t, const precis_planning_options *o,
+                                   const shares *s, precis_planning *out)
+{
+    precis_plan *plan = NULL;
+    double loss = 0;
+    precis_planning_rest *rest = &out->without_speed;
+    precis_status st = pcs_loss_table_limit(t, NULL, 0);
+    if (!st) st = pcs_loss_table_plan(t, s->bytes, &plan, NULL, &loss);
+    if (!st) st = precis_quant_file_bytes(ctx, plan->model, plan, &o->quant, &rest->bytes);
+    if (!st) st = precis_costs_predict(o->costs, plan, &rest->tok_s);
+    if (!st) rest->loss = loss, rest->kld = predicted(ctx, o, plan, loss, s->cache_loss).kld;
+    precis_plan_close(&plan);
+    return st;
+}
+
+/* The weights' types under the budget; those with books of vectors where they lose less, or when nothing else fits.
+ * most: what they may take; its `more` is then of the caches' types and buffers. caches: their parts, where they are
+ * chosen, too. */
+static precis_status plan_weights(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o,
+                                  const pcs_caches *caches, shares *most, precis_planning *out)
+{
+    precis_status st = PRECIS_EBUDGET;
+    const bool shared = caches->parts != NULL;
+    const uint64_t expected = shared && o->target_ram < most->bytes ? o->target_ram : most->bytes;
+    const bool known = o->quant.profile != NULL;
+    int books = known && pcs_wants_books(ctx, m, o->quant.method, expected);
+    for (; books < 2 && st == PRECIS_EBUDGET; books++) {
+        pcs_loss_table *t;
+        double loss = 0;
+        shares s = *most;
+        st = pcs_loss_table_open(ctx, &t, m, &o->quant, books);
+        if (!st && o->min_speed > 0) st = pcs_loss_table_limit(t, o->costs, 1 / o->min_speed);
+        if (!st && shared) st = share_memory(ctx, t, caches, o->target_ram, out, &s);
+        most->more = s.more;
+        if (!st && o->max_kld > 0) st = pcs_smallest(ctx, t, &o->quant, o->max_kld, s.bytes, &s.bytes);
+        const bool small = o->max_kld > 0 && !shared && !books; /* with them it is smaller */
+        if (!st && small && known && pcs_wants_books(ctx, m, o->quant.method, s.bytes)) st = PRECIS_EBUDGET;
+        out->solution.size = sizeof out->solution;
+        if (!st) st = pcs_loss_table_plan(t, s.bytes, &out->plan, &out->solution, &loss);
+        if (!st) {
+            const forecast f = predicted(ctx, o, out->plan, loss, s.cache_loss);
+            out->kld = f.kld, out->gains = f.gains;
+            memcpy(out->interval, f.interval, sizeof f.interval);
+        }
+        if (!st && o->min_speed > 0) st = without_speed(ctx, t, o, &s, out);
+        pcs_loss_table_close(&t);
+    }
+    return st;
+}
+
+/* What is known of a plan that was made: speed, types of the cache, bytes, memory. */
+static precis_status describe(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, uint64_t more,
+                              pcs_running *running, precis_planning *out)
+{
+    precis_status st = PRECIS_OK;
+    if (o->costs) {
+        precis_costs_info costs = { .size = sizeof costs };
+        precis_costs_get_info(o->costs, &costs);
+        out->read_bytes_s = costs.read_bytes_s;
+        st = precis_costs_predict(o->costs, out->plan, &out->tok_s);
+    }
+    if (!st && !out->kv && o->quant.kv) {
+        const size_t size = strlen(o->quant.kv) + 1;
+        if ((out->kv = pcs_alloc(ctx, size, 1))) memcpy(out->kv, o->quant.kv, size);
+        else st = PRECIS_ENOMEM;
+    }
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(m, &info);
+    if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
+    if (!st && info.parameters)
+        out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
+    if (!st && !more) st = beside_if_it_runs(ctx, m, o, running, &more);
+    out->ram = more ? out->bytes + more : 0;
+    out->threads = more ? running->threads : 0;
+    out->thread_bytes = running->thread;
+    return st;
+}
+
 precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *given,
                               precis_planning *out)
 {
     precis_planning_options own = PRECIS_PLANNING_OPTIONS_INIT, rest;
     const precis_planning_options *o = &own;
     pcs_options_take(&own, sizeof own, given);
-    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
+    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN,
+                              .without_speed = { 0, NAN, NAN, NAN } };
     const uint64_t refused = precis_ctx_refused(ctx);
-    uint64_t most = 0, more = 0;
+    shares most = { 0 };
     pcs_running running = { 0 };
     bool gains;
     char method[96];
@@ -206,53 +306,18 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     pcs_caches caches = { .ctx = NULL };
     own.quant.method = method;
     rest = *o;
-    st = o->target_ram || o->context ? beside(ctx, m, o, &running, &more) : PRECIS_OK;
+    st = o->target_ram || o->context ? beside(ctx, m, o, &running, &most.more) : PRECIS_OK;
     if (!st && o->target_ram && !o->quant.kv)
         st = pcs_caches_open(ctx, &caches, m, o->context, running.work, o->quant.profile);
-    const bool shared = caches.parts != NULL;
-    if (shared) rest.target_ram = 0; /* it is shared out below */
-    if (!st) st = budget(ctx, m, &rest, more, &most);
-    if (st) {
-        pcs_caches_close(&caches);
-        return st;
-    }
-    st = PRECIS_EBUDGET;
-    /* types with books of vectors when nothing else fits */
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) {
-        pcs_loss_table *t;
-        double loss = 0, cache_loss = 0;
-        uint64_t bytes = most;
-        st = pcs_loss_table_open(ctx, &t, m, &o->quant, books);
-        if (!st && o->min_speed > 0) st = pcs_loss_table_limit(t, o->costs, 1 / o->min_speed);
-        if (!st && shared) st = share_memory(ctx, t, &caches, o->target_ram, most, out, &bytes, &cache_loss, &more);
-        if (!st && o->max_kld > 0) st = pcs_smallest(ctx, t, &o->quant, o->max_kld, bytes, &bytes);
-        out->solution.size = sizeof out->solution;
-        if (!st) st = pcs_loss_table_plan(t, bytes, &out->plan, &out->solution, &loss);
-        if (!st && o->quant.profile) out->kld = precis_profile_predict_method(o->quant.profile, o->quant.method, loss > 0 ? pcs_gain_share(ctx, out->plan, o->quant.method) * loss / (loss + cache_loss) : 0, loss + cache_loss, out->interval, &out->gains);
-        pcs_loss_table_close(&t);
-    }
+    if (caches.parts) rest.target_ram = 0; /* it is shared out with them */
+    if (!st) st = budget(ctx, m, &rest, most.more, &most.bytes);
+    if (!st) st = plan_weights(ctx, m, o, &caches, &most, out);
     pcs_caches_close(&caches);
     if (!st && gains && o->quant.profile && !out->gains)
         pcs_warn(ctx,
                  "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)",
                  method, method);
-    if (!st && o->costs) {
-        precis_costs_info costs = { .size = sizeof costs };
-        precis_costs_get_info(o->costs, &costs);
-        out->read_bytes_s = costs.read_bytes_s;
-        st = precis_costs_predict(o->costs, out->plan, &out->tok_s);
-    }
-    if (!st && !out->kv && o->quant.kv && !(out->kv = pcs_alloc(ctx, strlen(o->quant.kv) + 1, 1))) st = PRECIS_ENOMEM;
-    if (!st && out->kv && !*out->kv) strcpy(out->kv, o->quant.kv);
-    precis_model_info info = { .size = sizeof info };
-    precis_model_get_info(m, &info);
-    if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
-    if (!st && info.parameters)
-        out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
-    if (!st && !more) st = beside_if_it_runs(ctx, m, o, &running, &more);
-    out->ram = more ? out->bytes + more : 0;
-    out->threads = more ? running.threads : 0;
-    out->thread_bytes = running.thread;
+    if (!st) st = describe(ctx, m, o, most.more, &running, out);
     st = pcs_with_memory(ctx, refused, st);
     if (st) {
         pcs_free(ctx, out->kv);
@@ -283,9 +348,12 @@ static precis_status put_tensors(pcs_buf *b, const precis_plan *plan, const char
         const pcs_plan_row *row = &plan->rows[i];
         const bool coded = row->to != row->tensor->format && (row->to->kind == PCS_QUANT || row->to->element);
         st = pcs_buf_printf(b, "%s\n  {\"name\": ", i ? "," : "");
+        const char *how = coded ? method : row->to == row->tensor->format ? "copy" : "convert";
         if (!st) st = pcs_json_text(b, row->tensor->name, strlen(row->tensor->name));
-        if (!st) st = pcs_buf_printf(b, ", \"type\": \"%s\", \"method\": \"%s\", \"bytes\": %llu, \"kld\": %.9g}", row->to->name, coded ? method : row->to == row->tensor->format ? "copy" : "convert", (unsigned long long)row->bytes,
-                                 isfinite(row->loss) ? row->loss : 0.0);
+        if (!st)
+            st = pcs_buf_printf(b, ", \"type\": \"%s\", \"method\": \"%s\", \"bytes\": %llu, \"kld\": %.9g}",
+                                row->to->name, how, (unsigned long long)row->bytes,
+                                isfinite(row->loss) ? row->loss : 0.0);
     }
     return st ? st : pcs_buf_printf(b, "\n ]\n}\n");
 }
@@ -304,15 +372,24 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p,
     if (st) return st;
     pcs_methods_name(&set, method, sizeof method);
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    st = pcs_buf_printf(&b, "{\"precis\": \"plan\", \"version\": 1,\n \"model\": \"%s\",\n \"method\": \"%s\",\n \"kv\": {\"k\": \"", hex, method);
+    st = pcs_buf_printf(&b,
+                        "{\"precis\": \"plan\", \"version\": 1,\n \"model\": \"%s\",\n \"method\": \"%s\",\n \"kv\": "
+                        "{\"k\": \"",
+                        hex, method);
     if (!st) st = pcs_buf_add(&b, kv, split ? (size_t)(split - kv) : strlen(kv));
     if (!st) st = pcs_buf_printf(&b, "\", \"v\": \"");
     if (!st) st = pcs_buf_add(&b, split ? split + 1 : kv, strlen(split ? split + 1 : kv));
-    if (!st) st = pcs_buf_printf(&b, "\"},\n \"bytes\": %llu,\n \"ram\": %llu,\n", (unsigned long long)p->bytes, (unsigned long long)p->ram);
+    if (!st)
+        st = pcs_buf_printf(&b, "\"},\n \"bytes\": %llu,\n \"ram\": %llu,\n", (unsigned long long)p->bytes,
+                            (unsigned long long)p->ram);
     if (!st) st = number(&b, "bits_per_weight", p->bits_per_weight);
     if (!st) st = number(&b, "kld", p->kld);
-    if (!st) st = isfinite(p->kld) ? pcs_buf_printf(&b, " \"kld_interval\": [%.9g, %.9g],\n", p->interval[0], p->interval[1]) : pcs_buf_printf(&b, " \"kld_interval\": null,\n");
-    if (!st) st = pcs_buf_printf(&b, " \"solver\": {\"loss\": %.9g, \"bound\": %.9g, \"exact\": %s},\n", p->solution.loss, p->solution.bound, p->solution.exact ? "true" : "false");
+    if (!st)
+        st = isfinite(p->kld) ? pcs_buf_printf(&b, " \"kld_interval\": [%.9g, %.9g],\n", p->interval[0], p->interval[1])
+                              : pcs_buf_printf(&b, " \"kld_interval\": null,\n");
+    if (!st)
+        st = pcs_buf_printf(&b, " \"solver\": {\"loss\": %.9g, \"bound\": %.9g, \"exact\": %s},\n", p->solution.loss,
+                            p->solution.bound, p->solution.exact ? "true" : "false");
     if (!st) st = put_tensors(&b, p->plan, method);
     if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
     pcs_buf_free(&b);
@@ -321,7 +398,16 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p,
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-typedef struct { pcs_json_file in; precis_ctx *ctx; const precis_model *m; char *kind, *model, *method, *k, *v; double version; pcs_buf types; uint8_t *seen; size_t n; } reader;
+typedef struct {
+    pcs_json_file in;
+    precis_ctx *ctx;
+    const precis_model *m;
+    char *kind, *model, *method, *k, *v;
+    double version;
+    pcs_buf types;
+    uint8_t *seen;
+    size_t n;
+} reader;
 
 static precis_status wrong(const reader *r, const char *field, const char *why, const char *value)
 {
@@ -347,7 +433,9 @@ static precis_status read_tensor(void *arg)
     if (r->seen[at]++) return wrong(r, "name", "comes twice:", name);
     const pcs_format *f = pcs_format_by_name(type);
     if (!f) return wrong(r, "type", "there is no type", type);
-    if (f != pcs_resting(&r->m->tensors[at]) && (!pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)r->m->tensors[at].ne[0]))) return wrong(r, "type", "cannot be written, or does not fit the tensor's rows:", type);
+    if (f != pcs_resting(&r->m->tensors[at]) &&
+        (!pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)r->m->tensors[at].ne[0])))
+        return wrong(r, "type", "cannot be written, or does not fit the tensor's rows:", type);
     if (strpbrk(name, "*?=,")) return wrong(r, "name", "holds a sign of patterns:", name);
     r->n++;
     return pcs_buf_printf(&r->types, "%s%s=%s", r->types.len ? "," : "", name, f->name);
@@ -367,7 +455,8 @@ static precis_status read_kv(reader *r)
         const pcs_kv_type *one[1];
         size_t n = 1;
         for (const char *p = text; p && *p; p++) n += *p == ',';
-        const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->in.own, n, sizeof *all) : one;
+        const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->in.own, n, sizeof *all)
+                                                                         : one;
         if (text && (n > PCS_LIMIT_LAYERS || strchr(text, ';') || !all || pcs_kv_list(r->ctx, text, 0, n, all)))
             st = pcs_fail(r->ctx, PRECIS_EFORMAT, "kv.%c: \"%.40s\" is no KV type, nor a list of them", i ? 'v' : 'k',
                           text);
@@ -396,7 +485,11 @@ static precis_status read_plan(reader *r)
                             r->m->tensors[i].name);
     char hex[65];
     st = r->model ? precis_model_sha256(r->m, hex) : PRECIS_OK;
-    if (!st && r->model && strcmp(hex, r->model)) return pcs_fail(r->ctx, PRECIS_EINVAL, "model: the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)", r->model, hex);
+    if (!st && r->model && strcmp(hex, r->model))
+        return pcs_fail(r->ctx, PRECIS_EINVAL,
+                        "model: the plan was made for another model (its tensors have the hash %.16s..., these "
+                        "%.16s...)",
+                        r->model, hex);
     return st;
 }
 

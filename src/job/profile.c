@@ -173,7 +173,8 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     if (!st && folder) st = load(ctx, folder, key, &p);
     const bool known = p != NULL;
     if (!st && !known) st = pcs_sensitivity_measure(ctx, &p, &vocabulary, model, &o);
-    if (!st && !known && o.method && !pcs_sensitivity_coder(ctx, &o)) st = pcs_gain_measure(ctx, model, &o, p, vocabulary);
+    if (!st && !known && o.method && !pcs_sensitivity_coder(ctx, &o))
+        st = pcs_gain_measure(ctx, model, &o, p, vocabulary);
     if (!st && !known && folder) st = keep(ctx, folder, key, p);
     if (!st) st = pcs_progress(ctx, "profile", 1, 1);
     st = pcs_with_memory(ctx, refused, st);

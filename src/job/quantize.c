@@ -3,10 +3,10 @@
 #include "base/lack.h"
 #include "graph/arch.h"
 #include "graph/net.h"
+#include "job/budget.h"
 #include "job/gain.h"
 #include "job/kept.h"
 #include "job/memory.h"
-#include "job/smallest.h"
 #include "job/times.h"
 #include "measure/sensitivity.h"
 #include "model/model.h"
@@ -36,15 +36,6 @@ static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs,
     return PRECIS_OK;
 }
 
-static precis_status check_options(precis_ctx *ctx, const precis_job_options *o)
-{
-    const int budgets = (o->type != NULL) + (o->max_bytes != 0) + (o->max_part != 0) + (o->bpw != 0) + (o->max_kld != 0);
-    if (budgets != 1) return pcs_fail(ctx, PRECIS_EINVAL, "give one of a type, a size, bits per weight or a KL divergence, not %d of them", budgets);
-    if (o->max_part && !(o->max_part > 0 && o->max_part <= 100)) return pcs_fail(ctx, PRECIS_EINVAL, "a part of %g of the input is no budget", o->max_part);
-    if (o->bpw && !(o->bpw > 0 && o->bpw <= 64)) return pcs_fail(ctx, PRECIS_EINVAL, "%g bits per weight are no budget", o->bpw);
-    return o->max_kld != 0 ? pcs_kld_check(ctx, o->max_kld) : PRECIS_OK;
-}
-
 /* A divergence is promised of what was measured alone: why it is not going to be, told before work starts. */
 static precis_status check_promise(precis_ctx *ctx, const precis_job_options *o, bool calibrates)
 {
@@ -53,72 +44,10 @@ static precis_status check_promise(precis_ctx *ctx, const precis_job_options *o,
                       : ctx->memory.limit ? "under a limit on memory it is not measured"
                       : !calibrates ? "the model cannot be run, or is not calibrated" : NULL;
     if (!why) return PRECIS_OK;
-    return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence is promised from what each tensor costs, and %s; a profile (precis profile MODEL -o FILE) brings it", why);
-}
-
-/* *bytes: what the file may take under the job's budget. */
-static precis_status budget_bytes(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
-                                  const precis_quant_options *q, uint64_t *bytes)
-{
-    precis_model_info info = { .size = sizeof info };
-    precis_model_get_info(m, &info);
-    *bytes = o->max_bytes;
-    if (o->max_part) *bytes = (uint64_t)((double)info.file_bytes * o->max_part);
-    if (!o->bpw) return PRECIS_OK;
-    precis_plan *same; /* of the tensors; the file has more */
-    uint64_t file = 0;
-    precis_status st = pcs_plan_new(ctx, &same, m, "same");
-    if (!st) st = precis_quant_file_bytes(ctx, m, same, q, &file);
-    precis_plan_close(&same);
-    *bytes = (uint64_t)((double)info.parameters * o->bpw / 8) + (file > info.bytes ? file - info.bytes : 0);
-    return st;
-}
-
-/* A budget that no plan meets, or that the model meets as it is, is refused before anything is measured. */
-static precis_status check_budget(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
-                                  const precis_quant_options *q)
-{
-    uint64_t bytes;
-    const precis_status st = budget_bytes(ctx, m, o, q, &bytes);
-    if (st) return st;
-    if (!q->pins && pcs_needs_nothing(ctx, m, o->bpw ? UINT64_MAX : bytes, o->bpw)) return PRECIS_EINVAL;
-    return pcs_least_check(ctx, m, q, bytes, NULL);
-}
-
-/* The smallest file whose predicted divergence stays below the bound. */
-static precis_status smallest_plan(precis_ctx *ctx, const precis_model *m, double max_kld,
-                                   const precis_quant_options *q, precis_job *job)
-{
-    precis_plan *same;
-    uint64_t most = 0;
-    precis_status st = pcs_plan_new(ctx, &same, m, "same");
-    if (!st) st = precis_quant_file_bytes(ctx, m, same, q, &most);
-    precis_plan_close(&same);
-    if (st) return st;
-    st = PRECIS_EBUDGET;
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
-        pcs_loss_table *t = NULL;
-        uint64_t bytes = most;
-        double loss;
-        st = pcs_loss_table_open(ctx, &t, m, q, books);
-        if (!st) st = pcs_smallest(ctx, t, q, max_kld, most, &bytes);
-        if (!st && bytes >= most)
-            st = pcs_fail(ctx, PRECIS_EBUDGET, "no file that is smaller than the model stays below a KL divergence of %g; a larger --max-kld, or --max-size, which says what is lost", max_kld);
-        if (!st) st = pcs_loss_table_plan(t, bytes, &job->plan, &job->solution, &loss);
-        pcs_loss_table_close(&t);
-    }
-    return st;
-}
-
-/* origin: whose file a part is of; m may be a copy of it. */
-static precis_status make_plan(precis_ctx *ctx, const precis_model *origin, const precis_model *m,
-                               const precis_job_options *o, const precis_quant_options *q, precis_job *job)
-{
-    uint64_t bytes;
-    job->solution.size = sizeof job->solution;
-    if (o->max_kld > 0) return smallest_plan(ctx, m, o->max_kld, q, job);
-    const precis_status st = budget_bytes(ctx, origin, o, q, &bytes);
-    return st ? st : precis_quant_plan(ctx, &job->plan, m, bytes, q, &job->solution);
+    return pcs_fail(ctx, PRECIS_EINVAL,
+                    "a KL divergence is promised from what each tensor costs, and %s; a profile (precis profile MODEL "
+                    "-o FILE) brings it",
+                    why);
 }
 
 /* Where a job is: when it began, and when its last piece ended. */
@@ -205,17 +134,21 @@ static void predict(precis_ctx *ctx, const pcs_method_set *set, const precis_qua
     char name[96];
     size_t plans;
     pcs_methods_name(set, name, sizeof name);
-    job->predicted = precis_profile_predict_method(q->profile, name, pcs_gain_share(ctx, job->plan, name), job->solution.loss, job->interval, &plans);
+    job->predicted = precis_profile_predict_method(q->profile, name, pcs_gain_share(ctx, job->plan, name),
+                                                   job->solution.loss, job->interval, &plans);
     const bool own = q->profile->coder && !strcmp(q->profile->coder, name); /* costs are the method's */
     if (!own && (set->transforms || set->residual || set->coder->apply) && !plans)
-        pcs_warn(ctx, "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)", name, name);
+        pcs_warn(ctx,
+                 "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)",
+                 name, name);
 }
 
 /* A scheme's name says what activations and cache take. */
 static void take_scheme(const char *type, precis_quant_options *q)
 {
     pcs_scheme s;
-    if (!type || pcs_mix_by_name(type) || pcs_format_by_name(type) || strchr(type, '=') || !pcs_scheme_of(type, &s)) return;
+    if (!type || pcs_mix_by_name(type) || pcs_format_by_name(type) || strchr(type, '=') || !pcs_scheme_of(type, &s))
+        return;
     if (!q->activations) q->activations = s.activations;
     if (!q->kv) q->kv = s.kv;
     q->static_activations |= s.fixed;
@@ -264,9 +197,9 @@ static bool is_known(const precis_profile *p, const char *method)
     return plans > 0;
 }
 
-/* Under a budget, where nobody chose a method and there is time: the one that makes up for what is lost (gptq), if the model can be run and has text enough for
- * the Hessians of its inputs. What it leaves out takes search. By sizes alone, so that a file has the same bytes on
- * every machine. */
+/* Under a budget, where nobody chose a method and there is time: the one that makes up for what is lost (gptq), if
+ * the model can be run and has text enough for the Hessians of its inputs. What it leaves out takes search. By sizes
+ * alone, so that a file has the same bytes on every machine. */
 static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_job_options *o, precis_quant_options *q)
 {
     enum { TEXT_LEAST = 8192, TOKENS_LEAST = 2048 }; /* bytes; tokens */
@@ -305,37 +238,58 @@ static precis_status manifest_text(void *user, precis_quant_report *report, cons
     return st;
 }
 
-static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path,
-                                 const precis_job_options *opts, const precis_quant_options *q,
-                                 pcs_resume *resume, precis_job *job)
+/* What a job knows while it goes on. */
+typedef struct {
+    precis_ctx *ctx;
+    const precis_model *model, *m; /* as it was given, and what is quantized: itself, or the copy in `w` */
+    const char *path;
+    const precis_job_options *opts;
+    precis_quant_options q; /* the caller's, and what the job adds */
+    pcs_method_set set;
+    pcs_work *w;
+    precis_plan *early; /* of types that were asked for: made before work starts; NULL under a budget */
+    precis_imatrix *im;
+    pcs_resume *resume;
+    precis_profile *profile; /* made here */
+    bool copy, changes; /* is it worked on a copy; are weights changed before they are coded */
+    bool runs, encoder; /* can the model be run; has it no next tokens */
+    bool calibrates, evaluates;
+    clock at;
+    precis_job *job;
+} course;
+
+/* Entries of what is coded for the plan's rows: those of tensors that a transform added are empty, and all are where
+ * transforms alone changed weights. */
+static precis_status fit_coded(pcs_work *w, size_t rows)
 {
-    const bool coded = w->m && (w->set.coder->apply || w->set.residual);
+    if (w->coded && w->n_coded >= rows) return PRECIS_OK;
+    const size_t had = w->coded ? w->n_coded : 0;
+    pcs_encoded *all = pcs_grow(w->ctx, w->coded, had * sizeof *all, rows + 1, sizeof *all);
+    if (!all) return PRECIS_ENOMEM;
+    memset(all + had, 0, (rows + 1 - had) * sizeof *all);
+    w->coded = all;
+    w->n_coded = rows;
+    return PRECIS_OK;
+}
+
+static precis_status write_model(course *c)
+{
+    pcs_work *w = c->w;
+    precis_job *job = c->job;
     precis_status st = PRECIS_OK;
-    if (coded) {
+    if (w->m && (w->set.coder->apply || w->set.residual)) {
         w->plan = job->plan;
-        w->opt = q;
-        w->resume = resume;
+        w->opt = &c->q;
+        w->resume = c->resume;
         st = pcs_work_code(w);
     }
     if (!st && w->m) st = pcs_plan_extend(job->plan);
-    if (!st && w->n_coded < job->plan->n && w->coded) { /* rows of new tensors */
-        pcs_encoded *grown = pcs_grow(ctx, w->coded, w->n_coded * sizeof *grown, job->plan->n, sizeof *grown);
-        if (!grown) st = PRECIS_ENOMEM;
-        else {
-            memset(grown + w->n_coded, 0, (job->plan->n - w->n_coded) * sizeof *grown);
-            w->coded = grown;
-            w->n_coded = job->plan->n;
-        }
-    }
-    if (!st && w->m && !w->coded) { /* transforms alone: nothing is coded yet */
-        w->coded = pcs_alloc(ctx, job->plan->n + 1, sizeof *w->coded);
-        w->n_coded = job->plan->n;
-        if (!w->coded) st = PRECIS_ENOMEM;
-    }
-    manifest x = { opts, job };
+    if (!st && w->m) st = fit_coded(w, job->plan->n);
+    manifest x = { c->opts, job };
     const pcs_report_beside beside = { manifest_suffix, manifest_text, &x };
-    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, resume, opts->manifest ? &beside : NULL,
-                                     &job->report);
+    const pcs_write_job what = { c->m, job->plan, c->path, &c->q, w->coded, c->resume,
+                                 c->opts->manifest ? &beside : NULL };
+    if (!st) st = pcs_quantize_coded(c->ctx, &what, &job->report);
     if (!st) job->bytes = precis_quant_report_bytes(job->report);
     return st;
 }
@@ -367,7 +321,9 @@ static void say_exact(precis_ctx *ctx, const precis_plan *plan)
         coded++;
         kept += row->to == row->tensor->format;
     }
-    if (kept) pcs_warn(ctx, "the model is quantized already: %zu of its %zu coded tensors stay as they are, exact", kept, coded);
+    if (kept)
+        pcs_warn(ctx, "the model is quantized already: %zu of its %zu coded tensors stay as they are, exact", kept,
+                 coded);
 }
 
 /* Before work starts: a GGUF can hold the model, and the files that are written are none of those that are read. */
@@ -379,9 +335,173 @@ static precis_status check_outputs(precis_ctx *ctx, const precis_model *model, c
     st = pcs_out_check(ctx, path, early ? precis_plan_bytes(early) : 0, model);
     if (!st && opts->imatrix) st = precis_out_apart(ctx, path, opts->imatrix);
     if (st || !opts->manifest) return st;
-    char *beside = pcs_alloc(ctx, strlen(path) + sizeof manifest_suffix, 1);
-    st = beside ? pcs_out_check(ctx, strcat(strcpy(beside, path), manifest_suffix), 0, model) : PRECIS_ENOMEM;
+    const size_t len = strlen(path);
+    char *beside = pcs_alloc(ctx, len + sizeof manifest_suffix, 1);
+    if (!beside) return PRECIS_ENOMEM;
+    memcpy(beside, path, len);
+    memcpy(beside + len, manifest_suffix, sizeof manifest_suffix);
+    st = pcs_out_check(ctx, beside, 0, model);
     pcs_free(ctx, beside);
+    return st;
+}
+
+/* A type that the method cannot code is an error, unless search may take such tensors. */
+static precis_status check_types(const course *c)
+{
+    if (!c->early || !c->set.coder->refuses || c->q.fallback) return PRECIS_OK;
+    for (size_t i = 0; i < c->early->n; i++) {
+        const pcs_format *to = c->early->rows[i].to;
+        const pcs_tensor *t = c->early->rows[i].tensor;
+        const bool codes = to != t->format && (to->kind == PCS_QUANT || to->element) && t->is.layer >= 0;
+        const char *why = codes ? c->set.coder->refuses(to) : NULL;
+        if (why)
+            return pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s); --fallback takes search there", t->name,
+                            why, to->name);
+    }
+    return PRECIS_OK;
+}
+
+/* What can be refused is refused before work starts. */
+static precis_status check_job(course *c)
+{
+    precis_ctx *ctx = c->ctx;
+    const precis_job_options *opts = c->opts;
+    precis_status st = PRECIS_OK;
+    if (opts->type) st = precis_plan_types(ctx, &c->early, c->model, opts->type, opts->quant.strict);
+    if (!st && opts->type) keep_exact(opts->type, c->early);
+    else if (!st) st = pcs_choices_check(ctx, c->model, &c->q);
+    if (!st && !opts->type && opts->max_kld == 0) st = pcs_job_budget_check(ctx, c->model, opts, &c->q);
+    if (!st) st = pcs_profile_check(ctx, c->q.profile, c->model, true);
+    if (!st) st = check_outputs(ctx, c->model, c->path, c->early, opts);
+    return st ? st : check_types(c);
+}
+
+/* Which stages the job has, by what the model is and what was asked for. */
+static precis_status choose_stages(course *c)
+{
+    precis_ctx *ctx = c->ctx;
+    const precis_job_options *opts = c->opts;
+    const bool writes = !opts->dry_run, compares = writes && !opts->no_eval;
+    c->copy = needs_copy(&c->set, &c->q, c->early);
+    c->changes = c->copy && (c->set.transforms || c->q.static_activations || needs_scales(c->early));
+    const bool asked = c->copy || !(opts->no_calibration || opts->imatrix) || compares;
+    const precis_status st = asked ? can_run(ctx, c->model, &c->runs, &c->encoder) : PRECIS_OK;
+    if (c->encoder && !opts->no_eval)
+        pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
+    if (c->runs && !c->encoder && compares && !pcs_tokenizes(c->model))
+        pcs_warn(ctx, "the model has no tokenizer, so the result is not evaluated (precis eval --ids needs none)");
+    const bool samples = !c->encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
+    if (st) return st;
+    if (c->copy && !samples)
+        return pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
+    if (c->copy && !c->runs)
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run",
+                        c->q.method ? c->q.method : opts->type);
+    c->calibrates = c->runs && !opts->no_calibration && samples && c->set.coder->uses_importance;
+    c->evaluates = c->runs && compares && !c->encoder && pcs_tokenizes(c->model);
+    return check_promise(ctx, opts, c->calibrates);
+}
+
+/* What it will take: memory, which a limit may refuse, and time. */
+static precis_status foresee(const course *c)
+{
+    precis_ctx *ctx = c->ctx;
+    const precis_job_options *opts = c->opts;
+    bool importance = false, costs = false; /* that are kept */
+    const bool measures = c->calibrates && !opts->imatrix;
+    const bool profiles = c->calibrates && !opts->type && !c->q.profile && opts->effort != PRECIS_EFFORT_FAST &&
+                          !ctx->memory.limit;
+    const precis_profile_options as = profile_options(opts, &c->q, !c->set.transforms);
+    precis_status st = measures ? pcs_kept_before(ctx, c->model, &as, &importance, &costs) : PRECIS_OK;
+    const pcs_memory_job needs = { c->model, opts, &c->q, &c->set, c->early, c->calibrates || opts->imatrix, c->copy,
+                                   c->evaluates };
+    const pcs_times_job takes = { c->model, opts, &c->q, &c->set, measures && !importance, profiles && !costs,
+                                  !opts->type, c->evaluates };
+    if (!st) st = pcs_memory_plan(ctx, &needs, &c->job->memory);
+    if (!st) st = pcs_times_expect(ctx, &takes, &c->job->expected);
+    if (!st) pcs_times_say(ctx, "this takes about", &c->job->expected);
+    return st;
+}
+
+/* The importance of inputs: from a file, from a job that was cut off or was here before, or measured. */
+static precis_status calibrate(course *c)
+{
+    precis_ctx *ctx = c->ctx;
+    const precis_job_options *opts = c->opts;
+    precis_status st = PRECIS_OK;
+    int kept = 0;
+    if (!opts->dry_run)
+        st = pcs_resume_open(ctx, &c->resume, opts->resume ? c->path : NULL, opts->resume ? opts->resume : "");
+    if (!st && opts->imatrix) {
+        st = precis_imatrix_open(ctx, &c->im, opts->imatrix);
+        if (!st) st = precis_imatrix_check(c->im, c->model);
+    } else if (!st && c->calibrates) {
+        st = pcs_resume_load_imatrix(c->resume, &c->im);
+        const bool made = !st && !c->im;
+        const char *folder = c->changes ? NULL : opts->folder; /* changed weights are no model that is met again */
+        if (made) st = precis_calibrate_kept(ctx, &c->im, c->m, &opts->calibrate, folder, &kept);
+        if (!st && kept && opts->type)
+            pcs_warn(ctx, "importance was measured before and is taken from %s (--no-cache measures it again)",
+                     opts->folder);
+        if (made && !st) st = pcs_resume_keep_imatrix(c->resume, c->im);
+    }
+    c->q.imatrix = c->im;
+    if (c->im && c->im->source)
+        snprintf(c->job->calibration, sizeof c->job->calibration, "%s", c->im->source);
+    return st;
+}
+
+/* The plan: of the types that were asked for, or of the least loss under the budget. */
+static precis_status plan_job(course *c)
+{
+    precis_ctx *ctx = c->ctx;
+    const precis_job_options *opts = c->opts;
+    precis_job *job = c->job;
+    precis_status st = PRECIS_OK;
+    if (c->copy && opts->type) { /* of the copy, which may have other tensors */
+        precis_plan_close(&c->early);
+        st = precis_plan_types(ctx, &job->plan, c->m, opts->type, opts->quant.strict);
+        if (!st) keep_exact(opts->type, job->plan);
+    } else {
+        job->plan = c->early;
+        c->early = NULL;
+    }
+    if (!st && !job->plan && c->calibrates) st = make_profile(ctx, c->m, opts, &c->q, !c->changes, &c->profile);
+    if (c->profile) c->q.profile = c->profile;
+    job->taken.costs = lap(&c->at);
+    if (!st && c->copy && !opts->dry_run && takes_profiled(opts, &c->q))
+        st = take_profiled(c->w, c->q.profile, &opts->calibrate);
+    if (!st && !job->plan) st = pcs_job_budget_plan(ctx, c->model, c->m, opts, &c->q, job);
+    if (!st && c->q.profile && job->solution.size) predict(ctx, &c->set, &c->q, job);
+    if (!st) say_exact(ctx, job->plan);
+    return st;
+}
+
+/* The stages, one after another, each with its time. */
+static precis_status carry_out(course *c)
+{
+    const precis_job_options *opts = c->opts;
+    precis_job *job = c->job;
+    c->at = (clock){ pcs_now(), pcs_now() };
+    job->predicted = job->interval[0] = job->interval[1] = job->again = job->again_se = NAN;
+    precis_status st = c->copy ? prepare(c->ctx, c->w, c->model, opts, &c->q) : PRECIS_OK;
+    if (!st && c->copy) c->m = c->w->m;
+    if (!st) st = calibrate(c);
+    job->taken.calibrate = lap(&c->at);
+    if (!st) st = plan_job(c);
+    job->taken.plan = lap(&c->at);
+    if (!st && opts->dry_run) st = precis_quant_file_bytes(c->ctx, c->m, job->plan, &c->q, &job->bytes);
+    if (!st && !opts->dry_run) st = write_model(c);
+    pcs_resume_close(&c->resume, st == PRECIS_OK && !opts->dry_run);
+    job->taken.quantize = lap(&c->at);
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(c->model, &info);
+    if (!st && info.parameters)
+        job->bits_per_weight = 8.0 * (double)precis_plan_bytes(job->plan) / (double)info.parameters;
+    if (!st && c->evaluates) st = evaluate(c->ctx, c->model, c->path, opts, c->q.profile, job);
+    job->taken.evaluate = lap(&c->at);
+    job->taken.all = pcs_now() - c->at.begun;
+    if (!st && job->expected.all > 0) pcs_times_say(c->ctx, "it took", &job->taken);
     return st;
 }
 
@@ -392,114 +512,26 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     pcs_options_take(&own, sizeof own, given);
     *job = (precis_job){ 0 };
     const uint64_t refused = precis_ctx_refused(ctx);
-    precis_quant_options q = opts->quant;
-    pcs_method_set set;
-    take_scheme(opts->type, &q);
-    precis_status st = check_options(ctx, opts);
+    course c = { .ctx = ctx, .model = model, .m = model, .path = path, .opts = opts, .q = opts->quant, .job = job };
+    take_scheme(opts->type, &c.q);
+    precis_status st = pcs_job_one_budget(ctx, opts);
     if (!st) st = pcs_net_check(model);
-    if (!st) choose_method(ctx, model, opts, &q);
-    if (!st) st = pcs_methods_parse(ctx, q.method, &set);
+    if (!st) choose_method(ctx, model, opts, &c.q);
+    if (!st) st = pcs_methods_parse(ctx, c.q.method, &c.set);
     if (st) return st;
-    q.fallback |= set.implied;
-    pcs_work *w = pcs_alloc(ctx, 1, sizeof *w);
-    if (!w) return PRECIS_ENOMEM;
-    w->ctx = ctx;
-    /* what can be refused is refused before work starts */
-    precis_plan *early = NULL;
-    if (opts->type) st = precis_plan_types(ctx, &early, model, opts->type, opts->quant.strict);
-    if (!st && opts->type) keep_exact(opts->type, early);
-    else if (!st) st = pcs_choices_check(ctx, model, &q);
-    if (!st && !opts->type && opts->max_kld == 0) st = check_budget(ctx, model, opts, &q);
-    if (!st) st = pcs_profile_check(ctx, q.profile, model, true);
-    if (!st) st = check_outputs(ctx, model, path, early, opts);
-    for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
-        const pcs_format *to = early->rows[i].to;
-        const pcs_tensor *t = early->rows[i].tensor;
-        const bool codes = to != t->format && (to->kind == PCS_QUANT || to->element) && t->is.layer >= 0;
-        const char *why = codes ? set.coder->refuses(to) : NULL;
-        if (why) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s); --fallback takes search there", early->rows[i].tensor->name, why, to->name);
-    }
-    const precis_model *m = model;
-    const bool copy = needs_copy(&set, &q, early);
-    bool encoder = false, runs = false;
-    const bool asked = copy || !(opts->no_calibration || opts->imatrix) || !(opts->no_eval || opts->dry_run);
-    if (!st && asked) st = can_run(ctx, model, &runs, &encoder);
-    if (encoder && !opts->no_eval) pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
-    if (runs && !encoder && !opts->dry_run && !opts->no_eval && !pcs_tokenizes(model))
-        pcs_warn(ctx, "the model has no tokenizer, so the result is not evaluated (precis eval --ids needs none)");
-    const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
-    if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
-    if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);
-    const bool calibrates = runs && !opts->no_calibration && samples && set.coder->uses_importance;
-    const bool evaluates = runs && !opts->dry_run && !opts->no_eval && !encoder &&
-                           pcs_tokenizes(model);
-    if (!st) st = check_promise(ctx, opts, calibrates);
-    const bool profiles = calibrates && !opts->type && !q.profile && opts->effort != PRECIS_EFFORT_FAST && !ctx->memory.limit;
-    bool importance = false, costs = false; /* that are kept */
-    const precis_profile_options as = profile_options(opts, &q, !set.transforms);
-    if (!st && calibrates && !opts->imatrix) st = pcs_kept_before(ctx, model, &as, &importance, &costs);
-    const pcs_times_job expected = { model, opts, &q, &set, calibrates && !opts->imatrix && !importance,
-                                     profiles && !costs, !opts->type, evaluates };
-    if (!st) st = pcs_memory_plan(ctx, &(pcs_memory_job){ model, opts, &q, &set, early, calibrates || opts->imatrix, copy, evaluates }, &job->memory);
-    if (!st) st = pcs_times_expect(ctx, &expected, &job->expected);
-    if (!st) pcs_times_say(ctx, "this takes about", &job->expected);
-    clock at = { pcs_now(), pcs_now() };
-    if (!st && copy) st = prepare(ctx, w, model, opts, &q);
-    if (!st && copy) m = w->m;
-    precis_imatrix *im = NULL;
-    pcs_resume *resume = NULL;
-    int kept = 0;
-    const bool changes = copy && (set.transforms || q.static_activations || needs_scales(early));
-    if (!st && !opts->dry_run) st = pcs_resume_open(ctx, &resume, opts->resume ? path : NULL, opts->resume ? opts->resume : "");
-    if (!st && opts->imatrix) {
-        st = precis_imatrix_open(ctx, &im, opts->imatrix);
-        if (!st) st = precis_imatrix_check(im, model);
-    } else if (!st && calibrates) {
-        st = pcs_resume_load_imatrix(resume, &im);
-        const bool made = !st && !im;
-        /* a copy whose weights were changed is no model that is met again */
-        if (made) st = precis_calibrate_kept(ctx, &im, m, &opts->calibrate, changes ? NULL : opts->folder, &kept);
-        if (!st && kept && opts->type) pcs_warn(ctx, "importance was measured before and is taken from %s (--no-cache measures it again)", opts->folder);
-        if (made && !st) st = pcs_resume_keep_imatrix(resume, im);
-    }
-    q.imatrix = im;
-    job->taken.calibrate = lap(&at);
-    if (im && im->source) snprintf(job->calibration, sizeof job->calibration, "%s", im->source);
-    if (!st && copy && opts->type) { /* of the copy, which may have other tensors */
-        precis_plan_close(&early);
-        st = precis_plan_types(ctx, &job->plan, m, opts->type, opts->quant.strict);
-        if (!st) keep_exact(opts->type, job->plan);
-    } else {
-        job->plan = early;
-        early = NULL;
-    }
-    precis_profile *profile = NULL;
-    job->predicted = job->interval[0] = job->interval[1] = job->again = job->again_se = NAN;
-    if (!st && !job->plan && calibrates) st = make_profile(ctx, m, opts, &q, !changes, &profile);
-    if (profile) q.profile = profile;
-    job->taken.costs = lap(&at);
-    if (!st && copy && !opts->dry_run && takes_profiled(opts, &q)) st = take_profiled(w, q.profile, &opts->calibrate);
-    if (!st && !job->plan) st = make_plan(ctx, model, m, opts, &q, job);
-    if (!st && q.profile && job->solution.size)
-        predict(ctx, &set, &q, job);
-    job->taken.plan = lap(&at);
-    if (!st) say_exact(ctx, job->plan);
-    if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, m, job->plan, &q, &job->bytes);
-    if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, opts, &q, resume, job);
-    pcs_resume_close(&resume, st == PRECIS_OK && !opts->dry_run);
-    job->taken.quantize = lap(&at);
-    precis_model_info info = { .size = sizeof info };
-    precis_model_get_info(model, &info);
-    if (!st && info.parameters) job->bits_per_weight = 8.0 * (double)precis_plan_bytes(job->plan) / (double)info.parameters;
-    if (!st && evaluates) st = evaluate(ctx, model, path, opts, q.profile, job);
-    precis_profile_close(&profile);
-    job->taken.evaluate = lap(&at);
-    job->taken.all = pcs_now() - at.begun;
-    if (!st && job->expected.all > 0) pcs_times_say(ctx, "it took", &job->taken);
-    precis_imatrix_close(&im);
-    precis_plan_close(&early);
-    if (copy) job->work = w; /* the plan's rows point into the copy */
-    else pcs_free(ctx, w);
+    c.q.fallback |= c.set.implied;
+    c.w = pcs_alloc(ctx, 1, sizeof *c.w);
+    if (!c.w) return PRECIS_ENOMEM;
+    c.w->ctx = ctx;
+    st = check_job(&c);
+    if (!st) st = choose_stages(&c);
+    if (!st) st = foresee(&c);
+    if (!st) st = carry_out(&c);
+    precis_profile_close(&c.profile);
+    precis_imatrix_close(&c.im);
+    precis_plan_close(&c.early);
+    if (c.copy) job->work = c.w; /* the plan's rows point into the copy */
+    else pcs_free(ctx, c.w);
     return pcs_with_memory(ctx, refused, st);
 }
 

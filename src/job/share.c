@@ -24,7 +24,8 @@ double pcs_gain_share(precis_ctx *ctx, const precis_plan *plan, const char *meth
         if (!(row->loss > 0) || row->to == row->tensor->format) continue;
         all += row->loss;
         if (set.transforms || set.residual ||
-            ((row->tensor->is.layer >= 0 || pcs_makes_logits(plan->model, row->tensor)) && !(set.coder->refuses && set.coder->refuses(row->to))))
+            ((row->tensor->is.layer >= 0 || pcs_makes_logits(plan->model, row->tensor)) &&
+             !(set.coder->refuses && set.coder->refuses(row->to))))
             own += row->loss;
     }
     return all > 0 ? own / all : 0;

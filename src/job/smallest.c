@@ -7,8 +7,9 @@
 precis_status pcs_kld_check(precis_ctx *ctx, double max_kld)
 {
     if (max_kld > 0 && max_kld <= PCS_KLD_MOST) return PRECIS_OK;
-    return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence of %g nats per token is no budget: it is a number above 0, of %g at most",
-                    max_kld, PCS_KLD_MOST);
+    return pcs_fail(ctx, PRECIS_EINVAL,
+                    "a KL divergence of %g nats per token is no budget: it is a number above 0, of %g at most", max_kld,
+                    PCS_KLD_MOST);
 }
 
 /* Where the interval of a plan's divergence ends. */
@@ -31,7 +32,9 @@ precis_status pcs_smallest(precis_ctx *ctx, pcs_loss_table *t, const precis_quan
     const double least = upper(ctx, o, p, loss);
     precis_plan_close(&p);
     if (least > max_kld)
-        return pcs_fail(ctx, PRECIS_EBUDGET, "no plan within %llu bytes stays below a KL divergence of %g: the best is predicted at no more than %.4g",
+        return pcs_fail(ctx, PRECIS_EBUDGET,
+                        "no plan within %llu bytes stays below a KL divergence of %g: the best is predicted at no more "
+                        "than %.4g",
                         (unsigned long long)most, max_kld, least);
     uint64_t lo = 0, hi = most;
     for (int turn = 0; turn < 18 && hi - lo > hi / 2000; turn++) {

@@ -1,9 +1,10 @@
-/* times.c - two figures of this machine (a token through the net, a weight through the search), and how often each piece
- * of a job needs them. The factors were measured on gutenberg-7m and SmolLM2-135M (docs/planning.md). */
+/* times.c - two figures of this machine (a token through the net, a weight through the search), and how often each
+ * piece of a job needs them. The factors were measured on gutenberg-7m and SmolLM2-135M (docs/planning.md). */
 #include "job/times.h"
 
 #include "base/lack.h"
 #include "graph/arch.h"
+#include "job/budget.h"
 #include "plan/plan.h"
 #include "precis/run.h"
 #include "precis/text.h"
@@ -14,7 +15,8 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { BATCH = 64, SAMPLED = 2048, PROFILED = 4096, SLICE = 4096, CODED = 1 << 17, TURNS = 3 };
+enum { BATCH = 64, SAMPLED = 2048, PROFILED = 4096, SLICE = 4096, CODED = 1 << 17, TURNS = 3, PROBED = 5 };
+enum { BOOKS_FITTED = 450, BOOKS_CODED = 160 }; /* what types with books take, in searches of all weights as 4 bits */
 
 typedef struct {
     precis_ctx *ctx;
@@ -65,12 +67,11 @@ static precis_status measure_code(machine *k)
     if (some.ne[1] > most->ne[1]) some.ne[1] = most->ne[1];
     some.n = (uint64_t)(some.ne[0] * some.ne[1]);
     some.bytes = pcs_tensor_rows(&some) * pcs_tensor_row_bytes(&some);
-    const pcs_row_weights alike = { NULL, 0, 1 };
+    const pcs_tensor_job job = { &some, f, pcs_methods[0], { NULL, 0, 1 } }; /* all weights alike */
     double error;
     uint8_t *bytes = pcs_alloc(k->ctx, pcs_tensor_rows(&some) * pcs_row_bytes(f, (uint64_t)some.ne[0]) + 64, 1);
     const double begun = pcs_now();
-    const precis_status st = bytes ? pcs_quantize_tensor(k->ctx, &some, f, pcs_methods[0], &alike, bytes, &error)
-                                   : PRECIS_ENOMEM;
+    const precis_status st = bytes ? pcs_quantize_tensor(k->ctx, &job, bytes, &error) : PRECIS_ENOMEM;
     k->code = (pcs_now() - begun) / (double)some.n;
     pcs_free(k->ctx, bytes);
     return st;
@@ -105,7 +106,7 @@ static double calibration_tokens(const machine *k)
 }
 
 /* A model of the method, from so many tokens: their sums of products, and columns one by one. */
-static double coding(const machine *k, double tokens)
+static double coding_time(const machine *k, double tokens)
 {
     const double width = (double)pcs_arch_int(k->job->m, "embedding_length", 256, NULL);
     if (!k->job->set->coder->apply) return 1.2 * k->code * k->weights;
@@ -136,6 +137,16 @@ static double fits(const machine *k)
     return all;
 }
 
+/* Whether types with books of vectors will be taken. */
+static bool takes_books(const machine *k)
+{
+    const pcs_times_job *j = k->job;
+    uint64_t bytes = 0;
+    const bool known = j->plans && (j->profiles || j->quant->profile) && !(j->opt->max_kld > 0);
+    if (!known || pcs_job_budget_bytes(k->ctx, j->m, j->opt, j->quant, &bytes)) return false;
+    return pcs_wants_books(k->ctx, j->m, j->quant->method, bytes);
+}
+
 static void expect(const machine *k, precis_times *out)
 {
     const pcs_times_job *j = k->job;
@@ -145,9 +156,11 @@ static void expect(const machine *k, precis_times *out)
     if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
     if (j->profiles)
         out->costs = some * k->token * (5 + sampled + (whole ? 5 : 4)) + k->code * k->weights * 8 +
-                     (whole ? 3 * coding(k, some) : 0);
+                     (whole ? PROBED * coding_time(k, some) : 0);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);
-    if (!j->opt->dry_run) out->quantize = coding(k, sampled ? PROFILED : text);
+    if (!j->opt->dry_run) out->quantize = coding_time(k, sampled ? PROFILED : text);
+    if (takes_books(k)) out->plan += BOOKS_FITTED * k->code * k->weights;
+    if (takes_books(k) && !j->opt->dry_run) out->quantize += BOOKS_CODED * k->code * k->weights;
     if (j->evaluates) out->evaluate = 2.2 * k->token * (evaluation_tokens(k) + (j->profiles ? some : 0));
     out->all = out->calibrate + out->costs + out->plan + out->quantize + out->evaluate;
 }

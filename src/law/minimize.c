@@ -161,7 +161,8 @@ void pcs_worker_normal(pcs_worker *w, const double *x, double *h)
 
 #if PCS_HAVE_LBFGS
 
-typedef struct { pcs_worker *w; const double *x0, *l; double scale, unit; } stage;
+enum { PAST = 2 };
+typedef struct { pcs_worker *w; const double *x0, *l; double scale, unit, past[PAST]; bool begun; } stage;
 
 static double evaluate(void *instance, const lbfgsfloatval_t *z, lbfgsfloatval_t *g, const int n,
                        const lbfgsfloatval_t step)
@@ -175,10 +176,25 @@ static double evaluate(void *instance, const lbfgsfloatval_t *z, lbfgsfloatval_t
     for (int i = 0; i < k; i++) x[i] += s->x0[i];
     const double v = pcs_worker_value(s->w, x, gx);
     for (int i = 0; i < n; i++) g[i] = 0;
+    if (!s->begun) s->past[0] = isfinite(v) ? v * s->scale : 1e10;
+    s->begun = true;
     if (!isfinite(v)) return 1e10;
     forward(s->l, k, gx);
     for (int i = 0; i < k; i++) g[i] = gx[i] * s->unit * s->scale;
     return v * s->scale;
+}
+
+/* Ends where PAST rounds gained next to nothing. liblbfgs has the same test, but leaves it out, without a word, where
+ * it finds no memory for it, and then ends elsewhere. */
+static int gains_nothing(void *instance, const lbfgsfloatval_t *z, const lbfgsfloatval_t *g, const lbfgsfloatval_t f,
+                         const lbfgsfloatval_t z_norm, const lbfgsfloatval_t g_norm, const lbfgsfloatval_t step, int n,
+                         int round, int evaluations)
+{
+    stage *s = instance;
+    (void)z, (void)g, (void)z_norm, (void)g_norm, (void)step, (void)n, (void)evaluations;
+    const bool ends = round >= PAST && fabs((s->past[round % PAST] - f) / f) < 1e-13;
+    s->past[round % PAST] = f;
+    return ends;
 }
 
 /* One round from x; the objective there. */
@@ -197,20 +213,19 @@ static double one_stage(pcs_worker *w, double *x, double f0, int iterations, dou
     }
     if (!ok) return f0;
     memcpy(x0, x, sizeof(double) * (size_t)k);
-    stage s = { w, x0, l, 1 / f0, sqrt(f0) };
+    stage s = { w, x0, l, 1 / f0, sqrt(f0), { 0 }, false };
     lbfgs_parameter_t o;
     lbfgs_parameter_init(&o);
     o.m = 8;
     o.epsilon = 1e-11;
-    o.past = 2;
-    o.delta = 1e-13;
+    o.past = 0;
     o.max_iterations = iterations;
     o.max_linesearch = 30;
     o.max_step = 1e6;
     memset(z, 0, (size_t)n * sizeof *z);
     double f = 0;
     /* Whatever else it says, z is the best point it has. */
-    if (lbfgs(n, z, &f, evaluate, NULL, &s, &o) == LBFGSERR_OUTOFMEMORY) pcs_lack(w->p->ctx, "liblbfgs");
+    if (lbfgs(n, z, &f, evaluate, gains_nothing, &s, &o) == LBFGSERR_OUTOFMEMORY) pcs_lack(w->p->ctx, "liblbfgs");
     double better[PCS_LAW_PARAMS];
     for (int i = 0; i < k; i++) better[i] = z[i] * s.unit;
     backward(l, k, better);

@@ -11,7 +11,8 @@ static precis_status error_of(precis_ctx *ctx, const pcs_gradient_job *j, const 
 {
     const pcs_tensor *t = &j->m->tensors[w->tensor];
     pcs_draw d;
-    precis_status st = pcs_draw_open(ctx, &d, t, j->coder, j->imatrix, false, pcs_draw_steps(t, weights));
+    const pcs_draw_job job = { t, j->coder, j->imatrix, false, pcs_draw_steps(t, weights) };
+    precis_status st = pcs_draw_open(ctx, &d, &job);
     if (!st) st = pcs_draw_error(&d, w->f, d.steps, error);
     pcs_draw_close(&d);
     return st;
@@ -21,10 +22,10 @@ static precis_status code(precis_ctx *ctx, const pcs_gradient_job *j, size_t i, 
 {
     const pcs_tensor *t = &j->m->tensors[j->wanted[i].tensor];
     const pcs_format *f = j->wanted[i].f;
-    pcs_row_weights weights;
-    precis_status st = pcs_imatrix_for(j->imatrix, t, &weights);
+    pcs_tensor_job job = { .t = t, .f = f, .method = j->coder };
+    precis_status st = pcs_imatrix_for(j->imatrix, t, &job.weights);
     if (!st) st = pcs_spill_open(ctx, &j->codes[i], pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]) + 64);
-    return st ? st : pcs_quantize_tensor(ctx, t, f, j->coder, &weights, j->codes[i].data, error);
+    return st ? st : pcs_quantize_tensor(ctx, &job, j->codes[i].data, error);
 }
 
 /* All that is wanted in like formats (each `pick` of a tensor), coded as one model by the method; what it leaves out is

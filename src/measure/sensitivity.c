@@ -1,103 +1,28 @@
 /* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer
- * that holds it; the divergence of its logits from the original's is what that tensor costs. Then whole plans at
- * random, to see how costs add up. */
+ * that holds it; the divergence of its logits from the original's is what that tensor costs. Then whole plans
+ * (whole_plans.c), to see how costs add up. */
 #include "measure/sensitivity.h"
 
 #include "base/json.h"
-#include "measure/divergence.h"
-#include "measure/gradients.h"
+#include "measure/profiler.h"
 #include "precis/text.h"
 #include "quant/methods.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
+enum { PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
 enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096, CODED_PLANS = 12, REST_MOST = 4096, REST_LEAST = 1024 };
+/* By a method types between these are told by their errors; below the last nothing tells (TQ1_0 from Q2_K: 20 to 30 %
+ * too cheap), so that the smallest type which a plan takes unasked is one of them. */
+#define CODED_TYPES "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0"
 #define GRADIENT_WORK 4e11 /* weights times tokens: half a minute of two cores, about */
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
-typedef struct {
-    precis_ctx *ctx;
-    const precis_model *origin;
-    precis_model *m;               /* the copy in which tensors are swapped */
-    const precis_profile_options *opt;
-    precis_profile *p;
-    const pcs_format *types[PCS_PROBES];
-    size_t n_types;
-    const pcs_method *coder;       /* search, as quant has it; rtn where there is no time for it */
-    const pcs_method *method;      /* by gradients: of the whole model, which codes in its place; NULL: none */
-    pcs_wanted_probe *wanted;      /* by gradients: what was coded, */
-    pcs_spill *codes;              /* and its rows */
-    size_t n_wanted;
-    /* the text; by a method: what it codes the probes from, which is not measured, else they would look too good */
-    pcs_windows windows, rest;
-    /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of
-     * the error is theirs */
-    pcs_reference few, many;
-    size_t plans;                  /* whole ones that are measured */
-    char note[200];                /* what it will take */
-    float *tops; /* [tensors]: largest magnitudes of those that may be probed */
-    size_t n_cuts;
-    precis_value *cuts;            /* ends of layers, in order */
-    uint32_t vocabulary;
-    double begun, coding, numbers; /* coding: predicted seconds of one weight; numbers: weights to code */
-    /* each: predicted seconds of a token; runs: on the text of single weights; run, whole: seconds of one there, from
-     * the first layer on, and of one of a whole plan */
-    double each, runs, run, whole;
-    double done, total;        /* predicted seconds */
-} profiler;
-
-/* Whether tensors are swapped one after another; else gradients cost them all. */
-static bool by_swaps(const profiler *r)
-{
-    return r->opt->effort == PRECIS_EFFORT_DEFAULT || r->opt->effort == PRECIS_EFFORT_BEST;
-}
-
-/* ---- progress ------------------------------------------------------------------------------------------------ */
-
 /* Share of a run that is behind a cut. */
-static double share_behind(const profiler *r, size_t cuts) { return 1.0 - (double)cuts / (double)(r->n_cuts + 1); }
+static double share_behind(const pcs_profiler *r, size_t cuts) { return 1.0 - (double)cuts / (double)(r->n_cuts + 1); }
 
-/* Progress is in predicted seconds, so that the time left is that of what is left. */
-static precis_status advance(profiler *r, double seconds)
-{
-    r->done += seconds;
-    const double done = r->done < r->total ? r->done : r->total * 0.999;
-    return pcs_progress(r->ctx, "profile", (uint64_t)(1000 * done), (uint64_t)(1000 * r->total) + 1);
-}
-
-/* ---- swapping ------------------------------------------------------------------------------------------------ */
-
-/* Tensor i of the copy in another format. *bytes is the caller's to free once the tensor is back. */
-static precis_status swap(profiler *r, size_t i, const pcs_format *f, uint8_t **bytes, double *error)
-{
-    const pcs_tensor *t = &r->origin->tensors[i];
-    const uint64_t size = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]);
-    pcs_row_weights weights;
-    precis_status st = pcs_imatrix_for(r->opt->imatrix, t, &weights);
-    *bytes = st ? NULL : pcs_alloc(r->ctx, size + 64, 1);
-    if (!st && !*bytes) st = PRECIS_ENOMEM;
-    if (!st) st = pcs_quantize_tensor(r->ctx, t, f, r->coder, &weights, *bytes, error);
-    if (st) return st;
-    pcs_tensor *own = &r->m->tensors[i];
-    own->format = f;
-    own->data = *bytes;
-    own->bytes = size;
-    return PRECIS_OK;
-}
-
-static void put_back(profiler *r, size_t i, uint8_t *bytes)
-{
-    pcs_tensor *own = &r->m->tensors[i];
-    const pcs_tensor *t = &r->origin->tensors[i];
-    own->format = t->format;
-    own->data = t->data;
-    own->bytes = t->bytes;
-    pcs_free(r->ctx, bytes);
-}
-
-static bool has_probe(const profiler *r, const char *tensor, const pcs_format *f)
+static bool has_probe(const pcs_profiler *r, const char *tensor, const pcs_format *f)
 {
     const pcs_sensitivity *s = pcs_profile_of(r->p, tensor);
     for (size_t k = 0; s && k < s->n; k++)
@@ -106,41 +31,31 @@ static bool has_probe(const profiler *r, const char *tensor, const pcs_format *f
 }
 
 /* How many cuts lie before the first use of tensor i: the last of them is the end of the layer before its own. */
-static size_t cuts_before(const profiler *r, const pcs_tensor *t)
+static size_t cuts_before(const pcs_profiler *r, const pcs_tensor *t)
 {
     const bool last = t->is.role == PCS_ROLE_output || t->is.role == PCS_ROLE_output_norm;
     if (t->is.layer >= 0) return (size_t)t->is.layer;
     return last ? r->n_cuts : 0;
 }
 
-static precis_status probe(profiler *r, size_t i, const pcs_format *f)
+static precis_status probe(pcs_profiler *r, size_t i, const pcs_format *f)
 {
     uint8_t *bytes = NULL;
     double error, kld = 0, se = 0;
     const pcs_tensor *t = &r->origin->tensors[i];
-    precis_status st = swap(r, i, f, &bytes, &error);
+    precis_status st = pcs_probe_swap(r, i, f, &bytes, &error);
     if (!st) st = pcs_reference_divergence(&r->few, r->m, &(pcs_compared){ .after = cuts_before(r, t) }, &kld, &se);
-    put_back(r, i, bytes);
+    pcs_probe_put_back(r, i, bytes);
     if (!st) st = pcs_profile_add(r->p, t->name, f->name, error, kld, se);
     return st;
 }
 
-/* The type that stands for a probe in a tensor; NULL: it takes none, or would not shrink. */
-static const pcs_format *probe_type(const profiler *r, const pcs_tensor *t, const pcs_format *f)
-{
-    const pcs_format *fit = pcs_quantizable(t) ? pcs_fitting(f, t->ne[0]) : NULL;
-    return fit && fit != t->format && pcs_format_bpw(fit) < pcs_format_bpw(t->format) &&
-                   pcs_format_holds(fit, r->tops[t - r->origin->tensors])
-               ? fit
-               : NULL;
-}
-
-static precis_status probes(profiler *r)
+static precis_status probes(pcs_profiler *r)
 {
     precis_status st = PRECIS_OK;
     for (size_t k = 0; k < r->n_types && !st; k++)
         for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
-            const pcs_format *f = probe_type(r, &r->origin->tensors[i], r->types[k]);
+            const pcs_format *f = pcs_probe_type(r, &r->origin->tensors[i], r->types[k]);
             if (!f) continue;
             if (!has_probe(r, r->origin->tensors[i].name, f)) {
                 if (k && pcs_now() - r->begun > r->opt->time_limit * 0.85) return PRECIS_OK; /* what there is will do */
@@ -148,19 +63,27 @@ static precis_status probes(profiler *r)
                 if (!st && r->opt->cache && i % 16 == 0) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
             }
             const pcs_tensor *t = &r->origin->tensors[i];
-            if (!st) st = advance(r, r->run * share_behind(r, cuts_before(r, t)) + r->coding * (double)t->n);
+            const double behind = share_behind(r, cuts_before(r, t));
+            if (!st) st = pcs_profiler_advance(r, r->run * behind + r->coding * (double)t->n);
         }
     return st;
 }
 
 static precis_status gradient_step(void *user)
 {
-    profiler *r = user;
-    return advance(r, 1);
+    pcs_profiler *r = user;
+    return pcs_profiler_advance(r, 1);
+}
+
+static bool is_wanted(const pcs_profiler *r, size_t tensor, const pcs_format *f)
+{
+    for (size_t i = 0; i < r->n_wanted; i++)
+        if (r->wanted[i].tensor == tensor && r->wanted[i].f == f) return true;
+    return false;
 }
 
 /* All probes at once. */
-static precis_status probes_by_gradients(profiler *r)
+static precis_status probes_by_gradients(pcs_profiler *r)
 {
     const size_t most = r->origin->n_tensors * r->n_types;
     r->wanted = pcs_alloc(r->ctx, most + 1, sizeof *r->wanted);
@@ -168,8 +91,8 @@ static precis_status probes_by_gradients(profiler *r)
     if (!r->wanted || !r->codes) return PRECIS_ENOMEM;
     for (size_t k = 0; k < r->n_types; k++)
         for (size_t i = 0; i < r->origin->n_tensors; i++) {
-            const pcs_format *f = probe_type(r, &r->origin->tensors[i], r->types[k]);
-            if (f && !has_probe(r, r->origin->tensors[i].name, f))
+            const pcs_format *f = pcs_probe_type(r, &r->origin->tensors[i], r->types[k]);
+            if (f && !has_probe(r, r->origin->tensors[i].name, f) && !is_wanted(r, i, f))
                 r->wanted[r->n_wanted++] = (pcs_wanted_probe){ i, f };
         }
     const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method,
@@ -182,18 +105,19 @@ static precis_status probes_by_gradients(profiler *r)
 
 /* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its
  * error. */
-static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, double bits,
+static precis_status worst_type(pcs_profiler *r, const pcs_tensor *t, double weights, double bits,
                                 const pcs_format **worst, double *error)
 {
     pcs_draw d;
-    precis_status st = pcs_draw_open(r->ctx, &d, t, r->coder, r->opt->imatrix, false, pcs_draw_steps(t, weights));
+    const pcs_draw_job job = { t, r->coder, r->opt->imatrix, false, pcs_draw_steps(t, weights) };
+    precis_status st = pcs_draw_open(r->ctx, &d, &job);
     *worst = NULL;
     *error = 0;
     for (size_t i = 0; pcs_formats[i] && !st; i++) {
         const pcs_format *f = pcs_formats[i];
         double e;
         if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) ||
-            (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < bits || probe_type(r, t, f) != f)
+            (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < bits || pcs_probe_type(r, t, f) != f)
             continue;
         st = pcs_draw_error(&d, f, d.steps, &e);
         if (!st && e > *error) *worst = f, *error = e;
@@ -204,7 +128,7 @@ static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights
 
 /* A type of more bits whose error is far beyond those of a tensor's probes is told by no line through them (Q3_K of
  * SmolLM2's blk.11.ffn_down: 70 times Q2_K's error, and the same loss): it is probed, too. */
-static precis_status reach(profiler *r)
+static precis_status reach(pcs_profiler *r)
 {
     double weights = 0;
     precis_status st = PRECIS_OK;
@@ -222,7 +146,7 @@ static precis_status reach(profiler *r)
         if (!s || !s->n || s->n == PCS_PROBES || pcs_now() - r->begun > r->opt->time_limit * 0.87) continue;
         st = worst_type(r, t, weights, bits, &f, &error);
         if (!st && f && error > REACH * s->probe[s->n - 1].error && !has_probe(r, t->name, f)) st = probe(r, i, f);
-        if (!st) st = advance(r, 0);
+        if (!st) st = pcs_profiler_advance(r, 0);
     }
     return st;
 }
@@ -230,7 +154,7 @@ static precis_status reach(profiler *r)
 /* ---- caches ------------------------------------------------------------------------------------------------------ */
 
 /* Keys or values of one layer's cache as int8 and int4, the others f32: "blk.N.cache_k" and "blk.N.cache_v". */
-static precis_status caches(profiler *r)
+static precis_status caches(pcs_profiler *r)
 {
     static const char *const types[] = { "int8", "int4" };
     pcs_buf list;
@@ -255,90 +179,16 @@ static precis_status caches(profiler *r)
                     /* errors: a step of the type */
                     if (!st) st = pcs_profile_add(r->p, name, types[t], t ? 1.0 / 16 : 1.0 / 256, kld, se);
                 }
-                if (!st) st = advance(r, r->run * share_behind(r, layer));
+                if (!st) st = pcs_profiler_advance(r, r->run * share_behind(r, layer));
             }
-    return st;
-}
-
-/* ---- whole plans ----------------------------------------------------------------------------------------------- */
-
-/* Rows of a tensor as its probe had them. */
-static const pcs_spill *coded(const profiler *r, size_t tensor, const pcs_format *f)
-{
-    for (size_t i = 0; i < r->n_wanted; i++)
-        if (r->wanted[i].tensor == tensor && r->wanted[i].f == f) return &r->codes[i];
-    return NULL;
-}
-
-/* A whole plan of what the method coded, around a level of bits. */
-static precis_status coded_plan(profiler *r, uint64_t *seed, double share)
-{
-    double sum = 0, kld = 0, se = 0;
-    const double last = (double)r->n_types - 1;
-    for (size_t i = 0; i < r->origin->n_tensors; i++) {
-        const pcs_tensor *t = &r->origin->tensors[i];
-        const double u = last - (pcs_rand_unit(seed) * 1.2 - 0.6 + share * last), at = u < 0 ? 0 : u > last ? last : u;
-        const pcs_format *f = probe_type(r, t, r->types[(size_t)(at + 0.5)]);
-        const pcs_spill *rows = f ? coded(r, i, f) : NULL;
-        if (!rows) continue;
-        pcs_tensor *own = &r->m->tensors[i];
-        own->format = f;
-        own->data = rows->data;
-        own->bytes = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]);
-        const double loss = pcs_profile_loss(r->p, t->name, f->name, 0);
-        sum += loss > 0 ? loss : 0;
-    }
-    const precis_status st = pcs_reference_divergence(&r->many, r->m, &(pcs_compared){ 0 }, &kld, &se);
-    for (size_t i = 0; i < r->origin->n_tensors; i++) put_back(r, i, NULL);
-    if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
-    return st;
-}
-
-static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
-{
-    if (r->method) return coded_plan(r, seed, share);
-    static const char *const names[] = { "Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0" };
-    uint8_t **bytes = pcs_alloc(r->ctx, r->origin->n_tensors + 1, sizeof *bytes);
-    precis_status st = bytes ? PRECIS_OK : PRECIS_ENOMEM;
-    double sum = 0, kld = 0, se = 0;
-    for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
-        const pcs_tensor *t = &r->origin->tensors[i];
-        const double u = pcs_rand_unit(seed) * 3 - 1.5 + share * 6; /* around a level of bits */
-        const int pick = u < 0 ? 0 : u > 6 ? 6 : (int)(u + 0.5);
-        const pcs_format *f = pcs_format_by_name(names[pick]), *fit = f ? probe_type(r, t, f) : NULL;
-        double error, loss;
-        if (!fit || !pcs_profile_of(r->p, t->name)) continue;
-        st = swap(r, i, fit, &bytes[i], &error);
-        if (!st && (loss = pcs_profile_loss(r->p, t->name, fit->name, error)) > 0) sum += loss;
-    }
-    if (!st) st = pcs_reference_divergence(&r->many, r->m, &(pcs_compared){ 0 }, &kld, &se);
-    for (size_t i = 0; bytes && i < r->origin->n_tensors; i++)
-        if (bytes[i]) put_back(r, i, bytes[i]);
-    pcs_free(r->ctx, bytes);
-    if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
-    return st;
-}
-
-static precis_status whole_plans(profiler *r)
-{
-    uint64_t seed = r->ctx->opt.seed ^ 0x9a1e5u;
-    precis_status st = PRECIS_OK;
-    for (size_t k = 0; k < r->plans && !st; k++) {
-        if (k >= r->p->n_plans) {
-            if (by_swaps(r) && k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
-            /* wherever time ends, plans of all sizes have been measured */
-            st = whole_plan(r, &seed, pcs_spread(k) + 0.5 / PLANS);
-        } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
-        if (!st) st = advance(r, r->whole + r->coding * r->numbers);
-    }
     return st;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-static precis_status parse_types(profiler *r)
+static precis_status parse_types(pcs_profiler *r)
 {
-    const char *list = r->opt->types ? r->opt->types : r->method ? "Q6_K,Q4_K,Q2_K" : "Q4_K,Q2_K";
+    const char *list = r->opt->types ? r->opt->types : r->method ? CODED_TYPES : "Q4_K,Q2_K";
     for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
         char name[32] = { 0 };
         const size_t len = strcspn(p, ",");
@@ -354,12 +204,12 @@ static precis_status parse_types(profiler *r)
 }
 
 /* Seconds that coding one weight takes, by coding one tensor. */
-static precis_status coding_speed(profiler *r, const pcs_method *coder, double *each)
+static precis_status coding_speed(pcs_profiler *r, const pcs_method *coder, double *each)
 {
     const pcs_tensor *some = NULL;
     for (size_t i = 0; i < r->origin->n_tensors; i++) {
         const pcs_tensor *t = &r->origin->tensors[i];
-        if (probe_type(r, t, r->types[0]) &&
+        if (pcs_probe_type(r, t, r->types[0]) &&
             (!some || (some->n < 100000 ? t->n > some->n : t->n >= 100000 && t->n < some->n)))
             some = t;
     }
@@ -368,13 +218,13 @@ static precis_status coding_speed(profiler *r, const pcs_method *coder, double *
     double spent = 0, error;
     precis_status st = PRECIS_OK;
     for (size_t k = 0; k < r->n_types && !st; k++) {
-        const pcs_format *f = probe_type(r, some, r->types[k]);
+        const pcs_format *f = pcs_probe_type(r, some, r->types[k]);
         if (!f) continue;
         pcs_row_weights w = { .mean = NULL };
         if ((st = pcs_imatrix_for(r->opt->imatrix, some, &w))) return st;
         uint8_t *bytes = pcs_alloc(r->ctx, pcs_tensor_rows(some), pcs_row_bytes(f, (uint64_t)some->ne[0]));
         const double begun = pcs_now();
-        st = bytes ? pcs_quantize_tensor(r->ctx, some, f, coder, &w, bytes, &error) : PRECIS_ENOMEM;
+        st = bytes ? pcs_quantize_tensor(r->ctx, &(pcs_tensor_job){ some, f, coder, w }, bytes, &error) : PRECIS_ENOMEM;
         spent += pcs_now() - begun;
         pcs_free(r->ctx, bytes);
     }
@@ -383,7 +233,7 @@ static precis_status coding_speed(profiler *r, const pcs_method *coder, double *
 }
 
 /* What the rest will take, with so many tokens for single weights and for whole plans. */
-static void predict_time(profiler *r, double tokens, double more)
+static void predict_time(pcs_profiler *r, double tokens, double more)
 {
     r->run = r->each * tokens;
     r->whole = r->each * more;
@@ -391,7 +241,7 @@ static void predict_time(profiler *r, double tokens, double more)
     r->total = r->run * r->runs + r->whole * (double)(r->plans + 1) + r->coding * coded;
     size_t weights = 0;
     for (size_t i = 0; i < r->origin->n_tensors; i++)
-        weights += probe_type(r, &r->origin->tensors[i], r->types[0]) != NULL;
+        weights += pcs_probe_type(r, &r->origin->tensors[i], r->types[0]) != NULL;
     snprintf(r->note, sizeof r->note,
              "profile: %zu weights, %zu types coded by %s, %zu whole plans, %.0f tokens: about %.0f s%s", weights,
              r->n_types, r->coder->name, r->plans, tokens, r->total * 1.1,
@@ -400,12 +250,12 @@ static void predict_time(profiler *r, double tokens, double more)
 
 /* How the time is spent: by search where that leaves most of it to the divergences, else by rtn; fewer plans, then
  * fewer types, then fewer tokens. */
-static precis_status budget_time(profiler *r, uint32_t *tokens)
+static precis_status budget_time(pcs_profiler *r, uint32_t *tokens)
 {
     const double limit = r->opt->time_limit, margin = 0.8;
     double coding = 0, allowed = 0, runs = 0;
     precis_status st = PRECIS_OK;
-    r->plans = PLANS;
+    r->plans = PCS_WHOLE_PLANS;
     for (int turn = 0; turn < 4 && !st; turn++) {
         r->coder = pcs_method_by_name(turn == 0 && r->numbers <= SEARCHED ? "search" : "rtn");
         if (turn == 2) r->plans = PLANS_LEAST;
@@ -414,7 +264,7 @@ static precis_status budget_time(profiler *r, uint32_t *tokens)
         coding = r->coding * r->numbers * (double)(r->n_types + r->plans);
         runs = 1; /* the original's */
         for (size_t i = 0; i < r->origin->n_tensors; i++)
-            if (probe_type(r, &r->origin->tensors[i], r->types[0]))
+            if (pcs_probe_type(r, &r->origin->tensors[i], r->types[0]))
                 runs += share_behind(r, cuts_before(r, &r->origin->tensors[i])) * (double)r->n_types;
         runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
         allowed = (margin * limit - coding) / (r->each * (runs + MORE * (double)(r->plans + 1)));
@@ -426,7 +276,7 @@ static precis_status budget_time(profiler *r, uint32_t *tokens)
     return st;
 }
 
-static precis_status take_tops(profiler *r)
+static precis_status take_tops(pcs_profiler *r)
 {
     const precis_model *m = r->origin;
     precis_status st = (r->tops = pcs_alloc(r->ctx, m->n_tensors + 1, sizeof *r->tops)) ? PRECIS_OK : PRECIS_ENOMEM;
@@ -436,7 +286,7 @@ static precis_status take_tops(profiler *r)
 }
 
 /* Cuts, and how long a token takes. */
-static precis_status measure_speed(profiler *r, uint32_t *tokens)
+static precis_status measure_speed(pcs_profiler *r, uint32_t *tokens)
 {
     precis_runner *run;
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
@@ -465,15 +315,15 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     precis_runner_close(&run);
     double numbers = 0;
     for (size_t i = 0; i < r->origin->n_tensors; i++)
-        numbers += probe_type(r, &r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
+        numbers += pcs_probe_type(r, &r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
     r->numbers = numbers;
     r->each = least / 64;
-    return st || !by_swaps(r) ? st : budget_time(r, tokens);
+    return st || !pcs_by_swaps(r) ? st : budget_time(r, tokens);
 }
 
 /* A profile that was begun goes on with the tokens and the coder that it began with, however fast the machine is
  * today. */
-static precis_status begun_with(profiler *r, const char *model, uint32_t *tokens)
+static precis_status begun_with(pcs_profiler *r, const char *model, uint32_t *tokens)
 {
     precis_profile *old = NULL;
     const precis_status st = r->opt->cache ? precis_profile_open(r->ctx, &old, r->opt->cache) : PRECIS_OK;
@@ -488,14 +338,14 @@ static precis_status begun_with(profiler *r, const char *model, uint32_t *tokens
         *tokens = old->tokens;
         const pcs_method *coder = old->coder ? pcs_method_by_name(old->coder) : NULL;
         if (coder && coder->row) r->coder = coder;
-        if (old->n_plans > PLANS_LEAST && r->plans < PLANS) r->plans = PLANS;
+        if (old->n_plans > PLANS_LEAST && r->plans < PCS_WHOLE_PLANS) r->plans = PCS_WHOLE_PLANS;
     }
     precis_profile_close(&old);
     return PRECIS_OK;
 }
 
 /* The model and the tokens are what the measurement depends on: a cache of others is not taken. */
-static precis_status take_cache(profiler *r, const char *model, const char *text)
+static precis_status take_cache(pcs_profiler *r, const char *model, const char *text)
 {
     precis_profile *old = NULL;
     const precis_status st = r->opt->cache ? precis_profile_open(r->ctx, &old, r->opt->cache) : PRECIS_OK;
@@ -513,7 +363,7 @@ static precis_status take_cache(profiler *r, const char *model, const char *text
 }
 
 /* Tokens that gradients are taken of: by the model's size alone, so that a plan is the same on every machine. */
-static uint32_t gradient_tokens(const profiler *r)
+static uint32_t gradient_tokens(const pcs_profiler *r)
 {
     double weights = 0;
     for (size_t i = 0; i < r->origin->n_tensors; i++)
@@ -524,11 +374,11 @@ static uint32_t gradient_tokens(const profiler *r)
     return r->opt->calibrate.tokens && r->opt->calibrate.tokens < most ? r->opt->calibrate.tokens : most;
 }
 
-static precis_status run_all(profiler *r)
+static precis_status run_all(pcs_profiler *r)
 {
     uint32_t tokens = 0;
     char model[65], text[65];
-    const bool swaps = by_swaps(r);
+    const bool swaps = pcs_by_swaps(r);
     precis_status st = parse_types(r);
     if (!st) st = take_tops(r);
     if (!st) st = measure_speed(r, &tokens);
@@ -559,27 +409,27 @@ static precis_status run_all(profiler *r)
     const pcs_reference_text few = { &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts };
     const pcs_reference_text many = { &r->windows, r->windows.n_ids, r->vocabulary, NULL, 0 };
     if (!st && swaps) st = pcs_reference_open(r->ctx, &r->few, r->origin, &few);
-    if (!st) st = advance(r, r->run);
+    if (!st) st = pcs_profiler_advance(r, r->run);
     if (!st) st = pcs_reference_open(r->ctx, &r->many, r->origin, &many);
-    if (!st) st = advance(r, r->whole);
+    if (!st) st = pcs_profiler_advance(r, r->whole);
     if (!st) st = swaps ? probes(r) : probes_by_gradients(r);
     if (!st && swaps) st = reach(r);
     if (!st && swaps) st = caches(r);
-    if (!st) st = whole_plans(r);
+    if (!st) st = pcs_whole_plans(r);
     r->p->seconds += pcs_now() - r->begun;
     return !st && r->opt->cache ? precis_profile_save(r->ctx, r->p, r->opt->cache) : st;
 }
 
 precis_status pcs_sensitivity_check(precis_ctx *ctx, const precis_profile_options *opts)
 {
-    profiler r = { .ctx = ctx, .opt = opts };
+    pcs_profiler r = { .ctx = ctx, .opt = opts };
     return parse_types(&r);
 }
 
 precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uint32_t *vocabulary,
                                       const precis_model *model, const precis_profile_options *opts)
 {
-    profiler r = { .ctx = ctx, .origin = model, .opt = opts, .begun = pcs_now() };
+    pcs_profiler r = { .ctx = ctx, .origin = model, .opt = opts, .begun = pcs_now() };
     precis_status st = pcs_profile_new(ctx, &r.p);
     r.method = pcs_sensitivity_coder(ctx, opts);
     if (!st) st = run_all(&r);

@@ -45,20 +45,31 @@ static size_t field_of(const pcs_format *f, const pcs_number *k)
     return PCS_FIELDS;
 }
 
-/* Of a panel: 16 rows' numbers of a block lie together. */
+/* Of a panel: 16 rows' numbers of a block lie together, and those of the next block behind them where steps say so. */
+static bool field_doubtful(const pcs_panel_layout *o, const pcs_number *n, size_t i, size_t blocks,
+                           const uint8_t *first)
+{
+    const size_t sixteen = (size_t)PCS_PANEL * n->bytes;
+    const size_t run = o->step[i] != sixteen ? 1 : o->bytes == o->piece * sixteen ? blocks : o->piece;
+    for (size_t b = 0; b < blocks; b += run) {
+        const size_t some = blocks - b < run ? blocks - b : run;
+        if (pcs_numbers_doubtful(n, some * PCS_PANEL, first + pcs_panel_at(o, b, i))) return true;
+    }
+    return false;
+}
+
 static bool panel_doubtful(const pcs_format *f, size_t k, const uint8_t *panel)
 {
     const pcs_panel_layout o = pcs_panel_layout_of(f);
     if (f->kind == PCS_INT) return false;
     if (!f->numbers) return true;
-    bool any = false;
-    for (const pcs_number *n = f->numbers; n->bytes && !any; n++) {
+    for (const pcs_number *n = f->numbers; n->bytes; n++) {
         const size_t i = field_of(f, n);
         if (i == PCS_FIELDS) return true;
-        const uint8_t *first = panel + (size_t)(n->at - f->fields[i].at) / f->fields[i].unit * o.unit[i];
-        for (size_t b = 0; b < k / f->block; b++) any |= pcs_sixteen_doubtful(n, first + pcs_panel_at(&o, b, i));
+        const size_t unit = (size_t)(n->at - f->fields[i].at) / f->fields[i].unit;
+        if (field_doubtful(&o, n, i, k / f->block, panel + unit * o.unit[i])) return true;
     }
-    return any;
+    return false;
 }
 
 static bool rows_doubtful(const pcs_tensor *t, uint64_t first, uint64_t n)

@@ -41,8 +41,8 @@ precis_status pcs_profile_set_text(precis_profile *p, const uint32_t *lengths, s
     uint32_t *own = pcs_arena_alloc(&p->arena, n + rest + 1, sizeof *own);
     int32_t *tokens = pcs_arena_alloc(&p->arena, all + 1, sizeof *tokens);
     if (!own || !tokens) return PRECIS_ENOMEM;
-    memcpy(own, lengths, (n + rest) * sizeof *own);
-    memcpy(tokens, ids, all * sizeof *tokens);
+    if (n + rest) memcpy(own, lengths, (n + rest) * sizeof *own);
+    if (all) memcpy(tokens, ids, all * sizeof *tokens);
     p->lengths = own;
     p->ids = tokens;
     p->n_windows = n;
@@ -61,8 +61,12 @@ precis_status pcs_profile_check(precis_ctx *ctx, const precis_profile *p, const 
     uint32_t at;
     char hex[65];
     for (size_t i = 0; p && i < p->n; i++)
-        if (!strstr(p->t[i].tensor, ".cache_") && !pcs_map_get(&m->tensor_map, p->t[i].tensor, strlen(p->t[i].tensor), &at))
-            return pcs_fail(ctx, PRECIS_EINVAL, "the profile is of another model: this one has no tensor %.80s; precis profile MODEL -o FILE makes one", p->t[i].tensor);
+        if (!strstr(p->t[i].tensor, ".cache_") &&
+            !pcs_map_get(&m->tensor_map, p->t[i].tensor, strlen(p->t[i].tensor), &at))
+            return pcs_fail(ctx, PRECIS_EINVAL,
+                            "the profile is of another model: this one has no tensor %.80s; precis profile MODEL -o "
+                            "FILE makes one",
+                            p->t[i].tensor);
     if (!p || !p->model || !weights) return PRECIS_OK;
     const precis_status st = precis_model_sha256(m, hex);
     if (st || !strcmp(hex, p->model)) return st;
@@ -100,15 +104,18 @@ precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char 
 {
     pcs_sensitivity *s;
     const pcs_format *f = pcs_format_by_name(type);
-    const pcs_kv_type *cache = f || !strstr(tensor, ".cache_") ? NULL : pcs_kv_type_by_name(type); /* of a layer's cache */
+    const bool of_cache = strstr(tensor, ".cache_") != NULL; /* of a layer's keys or values */
+    const pcs_kv_type *cache = !f && of_cache ? pcs_kv_type_by_name(type) : NULL;
     const char *name = f ? f->name : cache ? cache->name : NULL;
     if (!name) return pcs_fail(p->ctx, PRECIS_EINVAL, "\"%.40s\" is no type", type);
-    if (!(error >= 0 && error < 1e6 && kld >= -1 && kld < 1e6 && se >= 0 && se < 1e6)) return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s: a probe's numbers are out of range", tensor);
+    if (!(error >= 0 && error < 1e6 && kld >= -1 && kld < 1e6 && se >= 0 && se < 1e6))
+        return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s: a probe's numbers are out of range", tensor);
     const precis_status st = find_or_add(p, tensor, &s);
     if (st) return st;
     size_t at = 0;
     while (at < s->n && strcmp(s->probe[at].type, name)) at++;
-    if (at == PCS_PROBES) return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s has more than %d probes", tensor, PCS_PROBES);
+    if (at == PCS_PROBES)
+        return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s has more than %d probes", tensor, PCS_PROBES);
     if (at == s->n) s->n++;
     s->probe[at].type = name;
     s->probe[at].error = error;
@@ -121,6 +128,8 @@ precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char 
     }
     return PRECIS_OK;
 }
+
+static double larger(double a, double b) { return a > b ? a : b; }
 
 /* ---- predictions -------------------------------------------------------------------------------------------- */
 
@@ -139,7 +148,8 @@ double pcs_profile_loss(const precis_profile *p, const char *tensor, const char 
         }
     if (!n) {
         for (size_t i = 0; i < s->n; i++)
-            if (s->probe[i].error > 0) return error / s->probe[i].error * (s->probe[i].kld > s->probe[i].se ? s->probe[i].kld : s->probe[i].se);
+            if (s->probe[i].error > 0)
+                return error / s->probe[i].error * larger(s->probe[i].kld, s->probe[i].se);
         return -1;
     }
     if (error <= 0) return 0;
@@ -189,8 +199,14 @@ static bool usable(const pcs_plan_sample *s) { return s->sum > 0 && s->kld > 0; 
 static bool fit(const precis_profile *p, curve *c)
 {
     *c = (curve){ .ratio = 1 };
-    for (size_t i = 0; i < p->n_plans; i++)
-        if (usable(&p->plans[i])) c->center += pcs_log(p->plans[i].sum), c->ratio += pcs_log(p->plans[i].kld / p->plans[i].sum), c->text += p->plans[i].se / p->plans[i].kld, c->n++;
+    for (size_t i = 0; i < p->n_plans; i++) {
+        const pcs_plan_sample *s = &p->plans[i];
+        if (!usable(s)) continue;
+        c->center += pcs_log(s->sum);
+        c->ratio += pcs_log(s->kld / s->sum);
+        c->text += s->se / s->kld;
+        c->n++;
+    }
     c->ratio = c->n ? pcs_exp((c->ratio - 1) / (double)c->n) : 1;
     c->text = c->n ? c->text / (double)c->n : 0;
     if (c->n < 3) return false;
@@ -225,7 +241,9 @@ static bool fit(const precis_profile *p, curve *c)
 /* 95 % of Student's t with n degrees of freedom lie below: two sides of it hold 90 %. */
 static double student(size_t n)
 {
-    static const double t[] = { 6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83, 1.81, 1.80, 1.78, 1.77, 1.76, 1.75 };
+    static const double t[] = {
+        6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83, 1.81, 1.80, 1.78, 1.77, 1.76, 1.75
+    };
     return n < 1 ? 6.31 : n <= 15 ? t[n - 1] : 1.645 + 1.6 / (double)n;
 }
 
@@ -238,10 +256,12 @@ const pcs_gain *pcs_profile_gain_at(const precis_profile *p, const char *method,
 
 precis_status pcs_profile_add_gain(precis_profile *p, const pcs_gain *g)
 {
-    if (!(g->bits > 0 && g->bits <= 64) || !(g->share > 0 && g->share <= 1.0001) || !(g->search > 0 && g->search < 1e9) || !(g->kld > 0 && g->kld < 1e9))
+    if (!(g->bits > 0 && g->bits <= 64) || !(g->share > 0 && g->share <= 1.0001) ||
+        !(g->search > 0 && g->search < 1e9) || !(g->kld > 0 && g->kld < 1e9))
         return pcs_fail(p->ctx, PRECIS_EFORMAT, "gains[]: bits, share, search or kld is missing or out of range");
     const pcs_gain *old = pcs_profile_gain_at(p, g->method, g->bits);
-    if (!old && p->n_gains == sizeof p->gains / sizeof *p->gains) return pcs_fail(p->ctx, PRECIS_EFORMAT, "gains: more than %zu", p->n_gains);
+    if (!old && p->n_gains == sizeof p->gains / sizeof *p->gains)
+        return pcs_fail(p->ctx, PRECIS_EFORMAT, "gains: more than %zu", p->n_gains);
     const size_t at = old ? (size_t)(old - p->gains) : p->n_gains;
     const char *name = old ? old->method : pcs_arena_copy(&p->arena, g->method, strlen(g->method));
     if (!name) return PRECIS_ENOMEM;
@@ -266,7 +286,8 @@ static size_t gain_of(const precis_profile *p, const char *method, double *gain,
         n++;
     }
     *gain = n ? sum / (double)n : 0;
-    const double left = n > 1 ? (squares - sum * *gain) / (double)(n - 1) : 0, deviation = left > 0.02 * 0.02 ? sqrt(left) : 0.02;
+    const double left = n > 1 ? (squares - sum * *gain) / (double)(n - 1) : 0,
+                 deviation = left > 0.02 * 0.02 ? sqrt(left) : 0.02;
     /* of one plan: as far as others were apart, 10 % */
     *half = n > 1 ? student(n - 1) * deviation * sqrt(1 + 1 / (double)n) : n ? 0.23 : 0;
     return n;
@@ -279,7 +300,8 @@ double precis_profile_predict_method(const precis_profile *p, const char *method
     const double kld = precis_profile_predict(p, sum, interval);
     *plans = method ? gain_of(p, method, &gain, &more) : 0;
     if (!*plans || !(kld > 0)) return kld;
-    const double part = share * pcs_exp(gain), ratio = 1 - share + part, up = pcs_log(interval[1] / kld), own = more * part / ratio, half = sqrt(up * up + own * own), at = kld * ratio;
+    const double part = share * pcs_exp(gain), ratio = 1 - share + part, up = pcs_log(interval[1] / kld),
+                 own = more * part / ratio, half = sqrt(up * up + own * own), at = kld * ratio;
     interval[0] = at * pcs_exp(-half);
     interval[1] = at * pcs_exp(half);
     return at;
@@ -360,7 +382,9 @@ void precis_profile_get_info(const precis_profile *p, precis_profile_info *info)
 {
     curve c;
     const bool fitted = fit(p, &c);
-    precis_profile_info all = { .size = info->size, .tokens = p->tokens, .tensors = p->n, .plans = p->n_plans, .seconds = p->seconds, .ratio = c.ratio, .slope = fitted ? c.at[1] : 1, .spread = c.spread };
+    precis_profile_info all = { .size = info->size, .tokens = p->tokens, .tensors = p->n, .plans = p->n_plans,
+                                .seconds = p->seconds, .ratio = c.ratio, .slope = fitted ? c.at[1] : 1,
+                                .spread = c.spread };
     judge_estimate(p, &all);
     memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
 }
@@ -368,7 +392,8 @@ void precis_profile_get_info(const precis_profile *p, precis_profile_info *info)
 precis_status precis_profile_get_gain(const precis_profile *p, size_t i, precis_gain *gain)
 {
     if (i >= p->n_gains) return pcs_fail(p->ctx, PRECIS_EINVAL, "there is no gain %zu", i);
-    const precis_gain all = { gain->size, p->gains[i].method, p->gains[i].bits, p->gains[i].share, p->gains[i].search, p->gains[i].kld };
+    const precis_gain all = { gain->size,        p->gains[i].method, p->gains[i].bits,
+                              p->gains[i].share, p->gains[i].search, p->gains[i].kld };
     memcpy(gain, &all, gain->size < sizeof all ? gain->size : sizeof all);
     return PRECIS_OK;
 }
@@ -378,7 +403,10 @@ precis_status precis_profile_get(const precis_profile *p, size_t i, precis_probe
     size_t at = i;
     for (size_t k = 0; k < p->n; at -= p->t[k++].n)
         if (at < p->t[k].n) {
-            const precis_probe all = { probe->size, p->t[k].tensor, p->t[k].probe[at].type, p->t[k].probe[at].error, p->t[k].probe[at].kld, p->t[k].probe[at].se };
+            const precis_probe all = {
+                probe->size,           p->t[k].tensor,      p->t[k].probe[at].type, p->t[k].probe[at].error,
+                p->t[k].probe[at].kld, p->t[k].probe[at].se
+            };
             memcpy(probe, &all, probe->size < sizeof all ? probe->size : sizeof all);
             return PRECIS_OK;
         }
@@ -389,13 +417,22 @@ precis_status precis_profile_get(const precis_profile *p, size_t i, precis_probe
 
 precis_status pcs_profile_put(pcs_buf *b, const precis_profile *p)
 {
-    precis_status st = pcs_buf_printf(b, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"coder\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->coder ? p->coder : "search", p->tokens, p->seconds);
-    for (size_t i = 0; i < p->n_plans && !st; i++) st = pcs_buf_printf(b, "%s{\"sum\": %.17g, \"kld\": %.17g, \"se\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld, p->plans[i].se);
+    precis_status st = pcs_buf_printf(b,
+                                      "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": "
+                                      "\"%s\",\n \"coder\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n "
+                                      "\"plans\": [",
+                                      p->model ? p->model : "", p->text ? p->text : "", p->coder ? p->coder : "search",
+                                      p->tokens, p->seconds);
+    for (size_t i = 0; i < p->n_plans && !st; i++)
+        st = pcs_buf_printf(b, "%s{\"sum\": %.17g, \"kld\": %.17g, \"se\": %.17g}", i ? ", " : "", p->plans[i].sum,
+                            p->plans[i].kld, p->plans[i].se);
     if (!st && p->n_gains) st = pcs_buf_printf(b, "],\n \"gains\": [");
     for (size_t i = 0; i < p->n_gains && !st; i++) {
         st = pcs_buf_printf(b, "%s{\"method\": ", i ? ", " : "");
         if (!st) st = pcs_json_text(b, p->gains[i].method, strlen(p->gains[i].method));
-        if (!st) st = pcs_buf_printf(b, ", \"bits\": %.17g, \"share\": %.17g, \"search\": %.17g, \"kld\": %.17g}", p->gains[i].bits, p->gains[i].share, p->gains[i].search, p->gains[i].kld);
+        if (!st)
+            st = pcs_buf_printf(b, ", \"bits\": %.17g, \"share\": %.17g, \"search\": %.17g, \"kld\": %.17g}",
+                                p->gains[i].bits, p->gains[i].share, p->gains[i].search, p->gains[i].kld);
     }
     if (!st) st = pcs_buf_printf(b, "],\n \"tensors\": [");
     for (size_t i = 0; i < p->n && !st; i++) {
@@ -404,7 +441,8 @@ precis_status pcs_profile_put(pcs_buf *b, const precis_profile *p)
         if (!st) st = pcs_buf_printf(b, ", \"probes\": [");
         for (size_t k = 0; k < p->t[i].n && !st; k++) {
             const pcs_kept_probe *t = &p->t[i].probe[k];
-            st = pcs_buf_printf(b, "%s{\"type\": \"%s\", \"error\": %.17g, \"kld\": %.17g, \"se\": %.17g}", k ? ", " : "", t->type, t->error, t->kld, t->se);
+            st = pcs_buf_printf(b, "%s{\"type\": \"%s\", \"error\": %.17g, \"kld\": %.17g, \"se\": %.17g}",
+                                k ? ", " : "", t->type, t->error, t->kld, t->se);
         }
         if (!st) st = pcs_buf_printf(b, "]}");
     }
@@ -421,29 +459,39 @@ precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, cons
     return st;
 }
 
-typedef struct { pcs_json_file in; precis_profile *p; char *name; /* of the tensor whose probes are read */ } reader;
+/* name: of the tensor whose probes are read. */
+typedef struct { pcs_json_file in; precis_profile *p; char *name; } profile_reader;
+
+/* A number of any size: what takes it says whether it may be. */
+static precis_status any_number(profile_reader *r, const char *what, double *x)
+{
+    return pcs_json_file_number(&r->in, what, -1e300, 1e300, x);
+}
 
 static precis_status read_probe(void *arg)
 {
-    reader *r = arg;
+    profile_reader *r = arg;
     char *type = NULL;
     double error = -1, kld = -2, se = -1;
     precis_status st = PRECIS_OK;
     while (pcs_json_file_key(&r->in, &st)) {
         if (pcs_json_is(&r->in.t, "type")) st = pcs_json_file_string(&r->in, "tensors[].probes[].type", &type);
-        else if (pcs_json_is(&r->in.t, "error")) st = pcs_json_file_number(&r->in, "tensors[].probes[].error", -1e300, 1e300, &error);
-        else if (pcs_json_is(&r->in.t, "kld")) st = pcs_json_file_number(&r->in, "tensors[].probes[].kld", -1e300, 1e300, &kld);
-        else if (pcs_json_is(&r->in.t, "se")) st = pcs_json_file_number(&r->in, "tensors[].probes[].se", -1e300, 1e300, &se);
+        else if (pcs_json_is(&r->in.t, "error")) st = any_number(r, "tensors[].probes[].error", &error);
+        else if (pcs_json_is(&r->in.t, "kld")) st = any_number(r, "tensors[].probes[].kld", &kld);
+        else if (pcs_json_is(&r->in.t, "se")) st = any_number(r, "tensors[].probes[].se", &se);
         else st = pcs_json_file_skip(&r->in);
     }
-    if (!st && (!type || error < 0 || kld < -1 || se < 0)) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[].probes[]: of tensor %.80s: type, error, kld or se is missing or out of range", r->name);
+    if (!st && (!type || error < 0 || kld < -1 || se < 0))
+        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT,
+                      "tensors[].probes[]: of tensor %.80s: type, error, kld or se is missing or out of range",
+                      r->name);
     if (!st && pcs_profile_add(r->p, r->name, type, error, kld, se)) st = PRECIS_EFORMAT; /* the message stands */
     return st;
 }
 
 static precis_status read_tensor(void *arg)
 {
-    reader *r = arg;
+    profile_reader *r = arg;
     precis_status st = PRECIS_OK;
     r->name = NULL;
     while (pcs_json_file_key(&r->in, &st)) {
@@ -458,33 +506,35 @@ static precis_status read_tensor(void *arg)
 
 static precis_status read_plan(void *arg)
 {
-    reader *r = arg;
+    profile_reader *r = arg;
     double sum = -1, kld = -1, se = 0;
     precis_status st = PRECIS_OK;
     while (pcs_json_file_key(&r->in, &st)) {
-        if (pcs_json_is(&r->in.t, "sum")) st = pcs_json_file_number(&r->in, "plans[].sum", -1e300, 1e300, &sum);
-        else if (pcs_json_is(&r->in.t, "kld")) st = pcs_json_file_number(&r->in, "plans[].kld", -1e300, 1e300, &kld);
-        else if (pcs_json_is(&r->in.t, "se")) st = pcs_json_file_number(&r->in, "plans[].se", -1e300, 1e300, &se);
+        if (pcs_json_is(&r->in.t, "sum")) st = any_number(r, "plans[].sum", &sum);
+        else if (pcs_json_is(&r->in.t, "kld")) st = any_number(r, "plans[].kld", &kld);
+        else if (pcs_json_is(&r->in.t, "se")) st = any_number(r, "plans[].se", &se);
         else st = pcs_json_file_skip(&r->in);
     }
-    if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9) || !(se >= 0 && se < 1e9))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans[]: sum, kld or se is missing or out of range");
-    if (!st && r->p->n_plans == sizeof r->p->plans / sizeof *r->p->plans) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans: more than %zu", r->p->n_plans);
+    if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9) || !(se >= 0 && se < 1e9)))
+        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans[]: sum, kld or se is missing or out of range");
+    if (!st && r->p->n_plans == sizeof r->p->plans / sizeof *r->p->plans)
+        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans: more than %zu", r->p->n_plans);
     if (!st) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
     return st;
 }
 
 static precis_status read_gain(void *arg)
 {
-    reader *r = arg;
+    profile_reader *r = arg;
     char *method = NULL;
     pcs_gain g = { 0 };
     precis_status st = PRECIS_OK;
     while (pcs_json_file_key(&r->in, &st)) {
         if (pcs_json_is(&r->in.t, "method")) st = pcs_json_file_string(&r->in, "gains[].method", &method);
-        else if (pcs_json_is(&r->in.t, "bits")) st = pcs_json_file_number(&r->in, "gains[].bits", -1e300, 1e300, &g.bits);
-        else if (pcs_json_is(&r->in.t, "share")) st = pcs_json_file_number(&r->in, "gains[].share", -1e300, 1e300, &g.share);
-        else if (pcs_json_is(&r->in.t, "search")) st = pcs_json_file_number(&r->in, "gains[].search", -1e300, 1e300, &g.search);
-        else if (pcs_json_is(&r->in.t, "kld")) st = pcs_json_file_number(&r->in, "gains[].kld", -1e300, 1e300, &g.kld);
+        else if (pcs_json_is(&r->in.t, "bits")) st = any_number(r, "gains[].bits", &g.bits);
+        else if (pcs_json_is(&r->in.t, "share")) st = any_number(r, "gains[].share", &g.share);
+        else if (pcs_json_is(&r->in.t, "search")) st = any_number(r, "gains[].search", &g.search);
+        else if (pcs_json_is(&r->in.t, "kld")) st = any_number(r, "gains[].kld", &g.kld);
         else st = pcs_json_file_skip(&r->in);
     }
     if (!st && !method) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "gains[]: method is missing");
@@ -492,25 +542,26 @@ static precis_status read_gain(void *arg)
     return st ? st : pcs_profile_add_gain(r->p, &g);
 }
 
-static precis_status read_all(reader *r)
+static precis_status read_profile(profile_reader *r)
 {
     char *kind = NULL;
     double version = 0, tokens = 0;
     precis_status st = pcs_json_expect(&r->in.j, PCS_JSON_OBJECT, &r->in.t, "profile");
     while (pcs_json_file_key(&r->in, &st)) {
         if (pcs_json_is(&r->in.t, "precis")) st = pcs_json_file_string(&r->in, "precis", &kind);
-        else if (pcs_json_is(&r->in.t, "version")) st = pcs_json_file_number(&r->in, "version", -1e300, 1e300, &version);
+        else if (pcs_json_is(&r->in.t, "version")) st = any_number(r, "version", &version);
         else if (pcs_json_is(&r->in.t, "model")) st = pcs_json_file_string(&r->in, "model", &r->p->model);
         else if (pcs_json_is(&r->in.t, "text")) st = pcs_json_file_string(&r->in, "text", &r->p->text);
         else if (pcs_json_is(&r->in.t, "coder")) st = pcs_json_file_string(&r->in, "coder", &r->p->coder);
-        else if (pcs_json_is(&r->in.t, "tokens")) st = pcs_json_file_number(&r->in, "tokens", -1e300, 1e300, &tokens);
-        else if (pcs_json_is(&r->in.t, "seconds")) st = pcs_json_file_number(&r->in, "seconds", -1e300, 1e300, &r->p->seconds);
+        else if (pcs_json_is(&r->in.t, "tokens")) st = any_number(r, "tokens", &tokens);
+        else if (pcs_json_is(&r->in.t, "seconds")) st = any_number(r, "seconds", &r->p->seconds);
         else if (pcs_json_is(&r->in.t, "plans")) st = pcs_json_file_list(&r->in, "plans", read_plan, r);
         else if (pcs_json_is(&r->in.t, "gains")) st = pcs_json_file_list(&r->in, "gains", read_gain, r);
         else if (pcs_json_is(&r->in.t, "tensors")) st = pcs_json_file_list(&r->in, "tensors", read_tensor, r);
         else st = pcs_json_file_skip(&r->in);
     }
-    if (!st && (!kind || strcmp(kind, "profile"))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "precis: this is no profile");
+    if (!st && (!kind || strcmp(kind, "profile")))
+        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "precis: this is no profile");
     if (!st && version != 1) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "version: %g is not 1", version);
     if (!st && !(tokens >= 0 && tokens < 4e9)) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tokens: out of range");
     if (!st) r->p->tokens = (uint32_t)tokens;
@@ -518,13 +569,13 @@ static precis_status read_all(reader *r)
 }
 
 /* What stands in a file that was opened, which is closed. */
-static precis_status parse(reader *r, precis_ctx *ctx, precis_profile **out)
+static precis_status parse(profile_reader *r, precis_ctx *ctx, precis_profile **out)
 {
     const uint64_t refused = precis_ctx_refused(ctx);
     precis_status st = pcs_profile_new(ctx, &r->p);
     if (!st) {
         r->in.arena = &r->p->arena;
-        st = read_all(r);
+        st = read_profile(r);
     }
     pcs_json_file_close(&r->in);
     st = pcs_with_memory(ctx, refused, st);
@@ -535,7 +586,7 @@ static precis_status parse(reader *r, precis_ctx *ctx, precis_profile **out)
 
 precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const char *path)
 {
-    reader r = { 0 };
+    profile_reader r = { 0 };
     *out = NULL;
     const precis_status st = pcs_json_file_open(&r.in, ctx, path);
     return st ? st : parse(&r, ctx, out);
@@ -543,7 +594,7 @@ precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const c
 
 precis_status pcs_profile_take(precis_ctx *ctx, precis_profile **out, const char *data, size_t len)
 {
-    reader r = { 0 };
+    profile_reader r = { 0 };
     pcs_json_file_text(&r.in, ctx, data, len, "a profile of the cache");
     return parse(&r, ctx, out);
 }

@@ -5,7 +5,7 @@
 #include "precis/profile.h"
 #include "plan/plan.h"
 
-enum { PCS_PROBES = 4 };
+enum { PCS_PROBES = 5 };
 typedef struct pcs_kept_probe { const char *type; double error, kld, se; } pcs_kept_probe;
 typedef struct pcs_sensitivity {
     const char *tensor;

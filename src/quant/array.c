@@ -83,7 +83,7 @@ precis_status precis_array_quantize(precis_ctx *ctx, const char *type, const flo
     if (st || !rows) return st;
     const pcs_tensor t = tensor_of(x, rows, width);
     const pcs_row_weights weights = { o.importance, 0, rows };
-    st = pcs_quantize_tensor(ctx, &t, f, method, &weights, out, &relative);
+    st = pcs_quantize_tensor(ctx, &(pcs_tensor_job){ &t, f, method, weights }, out, &relative);
     if (!st && error) *error = relative;
     return st;
 }

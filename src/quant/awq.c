@@ -10,7 +10,6 @@
 #define GRID 20
 
 typedef struct {
-    const pcs_work *w;
     const pcs_format *f;
     const float *weight, *s, *x; /* rows [n]; scales; kept inputs [m][n] */
     size_t n, m, rows;
@@ -48,14 +47,12 @@ static void panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-/* Loss of one weight under s; a scale for the whole tensor is not searched here. */
-static precis_status loss(const pcs_work *w, const pcs_tensor *tensor, const float *x, const pcs_format *f,
-                          const pcs_inputs *e, const float *s, const pcs_kernels *kernels, double *out)
+/* Adds the loss of one weight under t.s; a scale for the whole tensor is not searched here. */
+static precis_status add_loss(const pcs_work *w, trial t, double *out)
 {
-    trial t = { .w = w, .f = f, .weight = x, .s = s, .x = e->rows, .n = e->n, .m = e->n_rows, .rows = (size_t)pcs_tensor_rows(tensor), .kernels = kernels };
     const size_t n_panels = (t.rows + 15) / 16, threads = precis_ctx_threads(w->ctx);
     t.per_thread = 18 * t.n + 64 * 16 + 64;
-    t.row_bytes = (size_t)pcs_row_bytes(f, t.n) + 64;
+    t.row_bytes = (size_t)pcs_row_bytes(t.f, t.n) + 64;
     t.err = pcs_alloc(w->ctx, n_panels, sizeof *t.err);
     t.scratch = pcs_alloc(w->ctx, threads * t.per_thread, sizeof *t.scratch);
     t.bytes = pcs_alloc(w->ctx, threads, t.row_bytes);
@@ -120,7 +117,9 @@ static precis_status search_group(pcs_work *w, const pcs_scale_group *g, const p
         for (size_t i = 0; i < n; i++) s[i] *= norm;
         for (size_t k = 0; k < g->n_weights && !st; k++) {
             const pcs_format *f = pcs_work_format(w, g->weights[k]);
-            if (f) st = loss(w, t[k], x[k], f, e, s, kernels, &total);
+            const trial under = { .f = f, .weight = x[k], .s = s, .x = e->rows, .n = n, .m = e->n_rows,
+                                  .rows = (size_t)pcs_tensor_rows(t[k]), .kernels = kernels };
+            if (f) st = add_loss(w, under, &total);
         }
         if (!st && (least < 0 || total < least)) least = total, memcpy(best, s, n * sizeof *s);
     }

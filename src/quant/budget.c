@@ -17,7 +17,7 @@ typedef struct {
     size_t n_types;
     uint64_t *done, total; /* weights fitted, for progress */
     pcs_draw draw;
-} job;
+} measuring;
 
 /* Divergence that an error is likely to cause, in nats per token, so that losses of different tensors add up.
  *
@@ -25,7 +25,7 @@ typedef struct {
  * row is that variance, and 0.7 the share that is left of it in two models, since likely tokens' errors cancel. Hidden
  * layers: proportional to the relative error of their output and to the number of layers; the factors were measured by
  * quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
-static double to_kl(const job *j, const pcs_format *f, double relative)
+static double to_kl(const measuring *j, const pcs_format *f, double relative)
 {
     const pcs_draw *d = &j->draw;
     const double known = j->profile ? pcs_profile_loss(j->profile, d->t->name, f->name, relative) : -1;
@@ -34,15 +34,22 @@ static double to_kl(const job *j, const pcs_format *f, double relative)
     return pcs_class_loss(d->t->name, j->layers, relative);
 }
 
-static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
+/* Bytes of a tensor in a file, where each begins at a multiple of 32. */
+static uint64_t file_bytes(const pcs_tensor *t, const pcs_format *f)
+{
+    return (pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]) + 31) / 32 * 32;
+}
+
+static precis_status losses(precis_ctx *ctx, measuring *j, precis_choice *choices)
 {
     const pcs_tensor *t = j->draw.t;
     precis_status st = PRECIS_OK;
     for (size_t c = 0; c < j->n_types && !st; c++) {
         double relative;
-        /* a part of the sample serves for books */
-        st = pcs_draw_error(&j->draw, j->types[c], pcs_has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative);
-        choices[c] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j->types[c], (uint64_t)t->ne[0]) + 31) / 32 * 32, st || !(relative > 0) ? 0 : to_kl(j, j->types[c], relative) };
+        const pcs_format *f = j->types[c];
+        const size_t steps = pcs_has_book(f) ? (j->draw.steps + 63) / 64 : j->draw.steps; /* a part serves for books */
+        st = pcs_draw_error(&j->draw, f, steps, &relative);
+        choices[c] = (precis_choice){ file_bytes(t, f), st || !(relative > 0) ? 0 : to_kl(j, f, relative) };
         *j->done += j->draw.steps * (uint64_t)t->ne[0];
         if (!st) st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
     }
@@ -56,17 +63,15 @@ typedef struct {
     size_t *picks;
 } table;
 
-/* Which types each tensor may take; and how many weights will be fitted in all. */
+/* Which types each tensor may take. */
 static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, bool books,
-                                  double weights, table *tb, uint64_t *total)
+                                  table *tb)
 {
     precis_status st = PRECIS_OK;
-    *total = 0;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         size_t n = 0;
         st = pcs_candidates(ctx, &m->tensors[i], o, books ? PCS_BOOKS : 0, tb->types + i * PCS_CHOICES, &n);
         tb->items[i] = (precis_item){ tb->choices + i * PCS_CHOICES, n };
-        *total += pcs_draw_steps(&m->tensors[i], weights) * (uint64_t)m->tensors[i].ne[0] * n;
     }
     return st;
 }
@@ -78,17 +83,22 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
     const int layers = pcs_layers(m);
     for (size_t i = 0; i < m->n_tensors; i++)
         if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
-    uint64_t done = 0, total;
+    uint64_t done = 0, total = 0; /* weights that are fitted */
     pcs_pattern_check(ctx, o->pins, m);
-    precis_status st = list_choices(ctx, m, o, books, weights, tb, &total);
+    precis_status st = list_choices(ctx, m, o, books, tb);
+    for (size_t i = 0; i < m->n_tensors && !st; i++)
+        total += pcs_draw_steps(&m->tensors[i], weights) * (uint64_t)m->tensors[i].ne[0] * tb->items[i].n;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
-        job j = { .types = tb->types + i * PCS_CHOICES, .n_types = tb->items[i].n, .done = &done, .total = total, .layers = layers ? layers : 1, .profile = o->profile, .output = pcs_makes_logits(m, t) };
+        measuring j = { .types = tb->types + i * PCS_CHOICES, .n_types = tb->items[i].n, .done = &done, .total = total,
+                        .layers = layers ? layers : 1, .profile = o->profile, .output = pcs_makes_logits(m, t) };
         if (j.n_types == 1 && !pcs_quantizable(t)) {
-            tb->choices[i * PCS_CHOICES] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j.types[0], (uint64_t)t->ne[0]) + 31) / 32 * 32, 0 };
+            tb->choices[i * PCS_CHOICES] = (precis_choice){ file_bytes(t, j.types[0]), 0 };
             continue;
         }
-        st = pcs_draw_open(ctx, &j.draw, t, method, o->imatrix, !j.output && !(o->profile && pcs_profile_of(o->profile, t->name)), pcs_draw_steps(t, weights));
+        const bool profiled = o->profile && pcs_profile_of(o->profile, t->name);
+        const pcs_draw_job draw = { t, method, o->imatrix, !j.output && !profiled, pcs_draw_steps(t, weights) };
+        st = pcs_draw_open(ctx, &j.draw, &draw);
         if (!st) st = losses(ctx, &j, tb->choices + i * PCS_CHOICES);
         pcs_draw_close(&j.draw);
     }
@@ -132,9 +142,12 @@ precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const p
     if (st) return st;
     pcs_loss_table *t = *out = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
-    *t = (pcs_loss_table){ .ctx = ctx, .m = m, .o = o, .tb =
-                           { pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * PCS_CHOICES, sizeof *t->tb.choices), pcs_alloc(ctx, (m->n_tensors + 1) * PCS_CHOICES, sizeof *t->tb.types),
-                             pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.picks) } };
+    const size_t tensors = m->n_tensors + 1;
+    *t = (pcs_loss_table){ .ctx = ctx, .m = m, .o = o };
+    t->tb = (table){ pcs_alloc(ctx, tensors, sizeof *t->tb.items),
+                     pcs_alloc(ctx, tensors * PCS_CHOICES, sizeof *t->tb.choices),
+                     pcs_alloc(ctx, tensors * PCS_CHOICES, sizeof *t->tb.types),
+                     pcs_alloc(ctx, tensors, sizeof *t->tb.picks) };
     st = t->tb.items && t->tb.choices && t->tb.types && t->tb.picks ? PRECIS_OK : PRECIS_ENOMEM;
     /* the table is of rows */
     if (!st) st = fill_table(ctx, m, o, books, set.coder->row ? set.coder : pcs_methods[0], &t->tb);
@@ -146,6 +159,11 @@ precis_status pcs_loss_table_limit(pcs_loss_table *t, const precis_costs *costs,
 {
     precis_ctx *ctx = t->ctx;
     double least = 0;
+    if (!costs) {
+        pcs_free(ctx, t->seconds);
+        t->seconds = NULL;
+        return PRECIS_OK;
+    }
     t->limit = seconds - costs->overhead;
     if (!(t->seconds = pcs_alloc(ctx, (t->m->n_tensors + 1) * PCS_CHOICES, sizeof *t->seconds))) return PRECIS_ENOMEM;
     for (size_t i = 0; i < t->m->n_tensors; i++) {
@@ -155,7 +173,11 @@ precis_status pcs_loss_table_limit(pcs_loss_table *t, const precis_costs *costs,
             t->seconds[i * PCS_CHOICES + c] = s < 0 ? INFINITY : s;
             best = s >= 0 && s < best ? s : best;
         }
-        if (!(best < INFINITY)) return pcs_fail(ctx, PRECIS_EINVAL, "the cost table has none of the types that tensor %s may take; it is of another model: precis bench MODEL --cost-table makes this one's", t->m->tensors[i].name);
+        if (!(best < INFINITY))
+            return pcs_fail(ctx, PRECIS_EINVAL,
+                            "the cost table has none of the types that tensor %s may take; it is of another model: "
+                            "precis bench MODEL --cost-table makes this one's",
+                            t->m->tensors[i].name);
         least += best;
     }
     if (least > t->limit)
@@ -179,8 +201,10 @@ static precis_status solve_mixed(pcs_loss_table *t, uint64_t budget, double shar
         items[i] = (precis_item){ choices + i * PCS_CHOICES, t->tb.items[i].n };
         for (size_t c = 0; c < items[i].n; c++) {
             const precis_choice *own = &t->tb.items[i].choices[c];
-            const double part = (1 - share) * (double)own->bytes / (double)budget + share * t->seconds[i * PCS_CHOICES + c] / t->limit;
-            choices[i * PCS_CHOICES + c] = (precis_choice){ part < 4 ? (uint64_t)(part * SCALE + 0.5) : (uint64_t)4 * SCALE, own->loss };
+            const double part = (1 - share) * (double)own->bytes / (double)budget +
+                                share * t->seconds[i * PCS_CHOICES + c] / t->limit;
+            const uint64_t cost = part < 4 ? (uint64_t)(part * SCALE + 0.5) : (uint64_t)4 * SCALE;
+            choices[i * PCS_CHOICES + c] = (precis_choice){ cost, own->loss };
         }
     }
     if (!st) st = precis_plan_solve(t->ctx, items, n, SCALE, t->tb.picks, s);
@@ -333,7 +357,9 @@ precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis
     precis_status st = pcs_least_check(ctx, m, &o, max_bytes, solution);
     if (st) return st;
     st = PRECIS_EBUDGET;
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
+    /* types with books where they lose less, or when nothing else fits */
+    int books = o.profile && pcs_wants_books(ctx, m, o.method, max_bytes);
+    for (; books < 2 && st == PRECIS_EBUDGET; books++) {
         st = pcs_loss_table_open(ctx, &t, m, &o, books);
         if (!st) st = pcs_loss_table_plan(t, max_bytes, out, solution, &loss);
         pcs_loss_table_close(&t);

@@ -59,7 +59,8 @@ static precis_status tap_all(precis_imatrix *im, precis_runner *r, watch **lists
         watch *item = pcs_arena_alloc(&im->arena, 1, sizeof *item);
         pcs_importance *e;
         if (!item) return PRECIS_ENOMEM;
-        const precis_status st = pcs_imatrix_add(im, w->name, strlen(w->name), (size_t)w->shape[w->dims - 1], experts ? (size_t)w->shape[0] : 1, &e);
+        const precis_status st = pcs_imatrix_add(im, w->name, strlen(w->name), (size_t)w->shape[w->dims - 1],
+                                                 experts ? (size_t)w->shape[0] : 1, &e);
         if (st) return st;
         /* entries move when the table grows: keep the place in v.tokens for now */
         item->e = (pcs_importance *)(uintptr_t)im->n;
@@ -95,7 +96,8 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, const precis_
     precis_status st = pcs_windows_of_texts(ctx, m, o, &rule, &w);
     if (st) return st;
     st = pcs_samples_of_windows(ctx, &samples, &w, PCS_WANT_ALL, 1);
-    const pcs_samples_pass pass = { .on = { .program = r->program, .runner = r }, .stage = "calibrate", .checked = true };
+    const pcs_samples_pass pass = { .on = { .program = r->program, .runner = r },
+                                    .stage = "calibrate", .checked = true };
     if (!st) st = pcs_samples_run(&samples, &pass);
     *seen = w.n_ids;
     pcs_samples_close(&samples);
@@ -122,25 +124,32 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     precis_tokenizer *t = NULL;
     watch **lists = NULL;
     uint64_t seen = 0;
-    precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro) : pcs_runner_open(ctx, &r, model, &ro, &(pcs_runner_how){ .inputs = true });
+    precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro)
+                               : pcs_runner_open(ctx, &r, model, &ro, &(pcs_runner_how){ .inputs = true });
     if (!st) st = pcs_imatrix_new(ctx, &im);
     if (!st && sampled && pcs_tokenizes(model)) st = precis_tokenizer_open(ctx, &t, model);
     if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;
     if (!st) st = tap_all(im, r, lists);
     pcs_windows made = { .ctx = ctx };
-    if (!st) st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", &made, &seen) : read_texts(ctx, r, model, &o, &seen);
+    if (!st)
+        st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", &made, &seen) : read_texts(ctx, r, model, &o, &seen);
     if (!st && sampled) st = pcs_sample_check(ctx, t, &made);
     pcs_windows_free(&made);
     if (!st) {
         share(r->graph, lists);
         im->chunk = sampled ? r->context : WINDOW;
         im->chunks = (seen + im->chunk - 1) / im->chunk;
-        im->dataset = pcs_arena_printf(&im->arena, sampled ? "sampled from the model, seed %llu" : "text", (unsigned long long)ctx->opt.seed);
-        if (sampled) im->source = pcs_arena_printf(&im->arena, "{\"sampled\":{\"seed\":%llu,\"tokens\":%llu}}", (unsigned long long)ctx->opt.seed, (unsigned long long)seen);
+        im->dataset = pcs_arena_printf(&im->arena, sampled ? "sampled from the model, seed %llu" : "text",
+                                       (unsigned long long)ctx->opt.seed);
+        if (sampled)
+            im->source = pcs_arena_printf(&im->arena, "{\"sampled\":{\"seed\":%llu,\"tokens\":%llu}}",
+                                          (unsigned long long)ctx->opt.seed, (unsigned long long)seen);
         else {
             char hex[65];
             precis_sha256(o.texts[0], o.lengths[0], hex);
-            im->source = pcs_arena_printf(&im->arena, "{\"text\":{\"first_sha256\":\"%s\",\"texts\":%zu,\"tokens\":%llu}}", hex, o.n_texts, (unsigned long long)seen);
+            im->source = pcs_arena_printf(&im->arena,
+                                          "{\"text\":{\"first_sha256\":\"%s\",\"texts\":%zu,\"tokens\":%llu}}", hex,
+                                          o.n_texts, (unsigned long long)seen);
         }
         if (!im->dataset || !im->source) st = PRECIS_ENOMEM;
         pcs_imatrix_finish(im);

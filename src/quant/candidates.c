@@ -2,9 +2,24 @@
 #include "plan/plan.h"
 #include "quant/methods.h"
 
-/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times
- * the time to fit. */
+/* Types with books of vectors: they take a hundred times the time to fit. */
 bool pcs_has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
+
+/* A coder that refuses such types leaves them to search, and gains more over it elsewhere (docs/tried.md). Where search
+ * codes and costs were measured, they lose a fifth less below so many bits for each weight (docs/planning.md); above,
+ * only the time to fit them would be paid. */
+bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const char *method, uint64_t bytes)
+{
+    const double bits = 3.5;
+    double weights = 0;
+    pcs_method_set set;
+    if (pcs_methods_parse(ctx, method, &set)) return false;
+    for (size_t i = 0; pcs_formats[i]; i++)
+        if (pcs_has_book(pcs_formats[i]) && set.coder->refuses && set.coder->refuses(pcs_formats[i])) return false;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
+    return 8 * (double)bytes < bits * weights;
+}
 
 /* Without types behind the first that cannot hold the tensor's numbers. */
 static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **types, size_t *n)
@@ -45,7 +60,9 @@ precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_
     if (!pcs_quantizable(t)) return PRECIS_OK;
     for (size_t i = 0; pcs_formats[i] && *n < PCS_CHOICES; i++) {
         const pcs_format *f = pcs_formats[i];
-        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
+        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) ||
+            pcs_format_bpw(f) > pcs_format_bpw(t->format))
+            continue;
         /* what others read, unless it is asked for; and no binary */
         if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && pcs_has_book(f))))
             continue;

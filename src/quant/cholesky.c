@@ -10,7 +10,7 @@
 #include "quant/methods.h"
 
 #define BLOCK 64 /* columns that are done at a time */
-#define ROWS 24  /* of a job */
+#define FACTOR_ROWS 24  /* of a factoring */
 
 typedef struct {
     const pcs_kernels *kernels;
@@ -20,14 +20,14 @@ typedef struct {
     size_t n, ld, k0, k1;
     double *l, *b; /* [n][ld]; the block's rows as panels of 16 columns, [panels][k0][16] */
     float *a;
-} job;
+} factoring;
 
 /* Rows of H in their order from the last to the first, and columns alike: the lower part, zeros to the end of the
  * diagonal's block. */
 static void reverse_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    const job *j = arg;
+    const factoring *j = arg;
     const size_t n = j->n;
     for (uint64_t i = begin; i < end; i++) {
         const double *from = j->h + (size_t)j->order[n - 1 - i] * n;
@@ -41,7 +41,7 @@ static void reverse_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 static void pack_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    const job *j = arg;
+    const factoring *j = arg;
     for (uint64_t p = begin; p < end; p++)
         for (size_t i = 0; i < 16; i++) {
             const size_t r = j->k0 + p * 16 + i;
@@ -53,15 +53,16 @@ static void pack_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 static void update_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    const job *j = arg;
+    const factoring *j = arg;
     for (uint64_t c = begin; c < end; c++) {
-        const size_t first = j->k0 + c * ROWS, rows = j->n - first < ROWS ? j->n - first : ROWS;
+        const size_t first = j->k0 + c * FACTOR_ROWS, rows = j->n - first < FACTOR_ROWS ? j->n - first : FACTOR_ROWS;
         for (size_t p = 0; j->k0 + p * 16 < j->k1; p++)
-            j->kernels->gemm_f64(&(pcs_gemm_f64_args){ j->l + first * j->ld, j->ld, j->b + p * j->k0 * 16, j->k0, rows, j->l + first * j->ld + j->k0 + p * 16, j->ld });
+            j->kernels->gemm_f64(&(pcs_gemm_f64_args){ j->l + first * j->ld, j->ld, j->b + p * j->k0 * 16, j->k0, rows,
+                                                       j->l + first * j->ld + j->k0 + p * 16, j->ld });
     }
 }
 
-static double less_dot(const job *j, const double *row, const double *other, size_t c)
+static double less_dot(const factoring *j, const double *row, const double *other, size_t c)
 {
     double sum;
     j->kernels->dot(&(pcs_dot_args){ row + j->k0, other + j->k0, c - j->k0, &sum });
@@ -72,8 +73,8 @@ static double less_dot(const job *j, const double *row, const double *other, siz
 static void solve_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    const job *j = arg;
-    for (size_t r = j->k1 + begin * ROWS; r < j->k1 + end * ROWS && r < j->n; r++)
+    const factoring *j = arg;
+    for (size_t r = j->k1 + begin * FACTOR_ROWS; r < j->k1 + end * FACTOR_ROWS && r < j->n; r++)
         for (size_t c = j->k0; c < j->k1; c++) {
             double *row = j->l + r * j->ld;
             const double *other = j->l + c * j->ld;
@@ -82,7 +83,7 @@ static void solve_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 }
 
 /* The block's own triangle; false: there is none. */
-static bool factor_block(const job *j)
+static bool factor_block(const factoring *j)
 {
     for (size_t r = j->k0; r < j->k1; r++) {
         double *row = j->l + r * j->ld;
@@ -98,7 +99,7 @@ static bool factor_block(const job *j)
 static void write_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    const job *j = arg;
+    const factoring *j = arg;
     const size_t n = j->n;
     for (uint64_t p = begin; p < end; p++) {
         float *to = j->a + PCS_FEEDBACK_PANEL(p);
@@ -113,21 +114,22 @@ static void write_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work,
-                  float *a)
+bool pcs_feedback(precis_ctx *ctx, const pcs_damped *of, double *work, float *a)
 {
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-    job j = { .kernels = &kernels, .h = h, .order = order, .damp = damp, .n = n, .ld = PCS_FEEDBACK_LD(n), .l = work, .a = a };
+    const size_t n = of->n;
+    factoring j = { .kernels = &kernels, .h = of->h, .order = of->order, .damp = of->damp, .n = n,
+                    .ld = PCS_FEEDBACK_LD(n), .l = work, .a = a };
     j.b = work + n * j.ld;
     pcs_for(ctx, n, 16, reverse_rows, &j);
     for (; j.k0 < n; j.k0 = j.k1) {
         j.k1 = j.k0 + BLOCK < n ? j.k0 + BLOCK : n;
         if (j.k0) {
             pcs_for(ctx, (j.k1 - j.k0 + 15) / 16, 1, pack_panels, &j);
-            pcs_for(ctx, (n - j.k0 + ROWS - 1) / ROWS, 1, update_rows, &j);
+            pcs_for(ctx, (n - j.k0 + FACTOR_ROWS - 1) / FACTOR_ROWS, 1, update_rows, &j);
         }
         if (!factor_block(&j)) return false;
-        if (j.k1 < n) pcs_for(ctx, (n - j.k1 + ROWS - 1) / ROWS, 1, solve_rows, &j);
+        if (j.k1 < n) pcs_for(ctx, (n - j.k1 + FACTOR_ROWS - 1) / FACTOR_ROWS, 1, solve_rows, &j);
     }
     pcs_for(ctx, (n + 15) / 16, 1, write_panels, &j);
     return true;

@@ -39,9 +39,11 @@ static void cut_to(const float *x, size_t n, float top, float *out)
 }
 
 /* A group of up to 16 rows. */
-static void cut_group(const cutting *c, float *const *rows, size_t count, const float *gram, size_t k, float *d,
-                      float *y, float *cut, uint8_t *bytes)
+typedef struct { float *d, *y, *cut; uint8_t *bytes; } cut_room; /* of a thread: [k][16], [k][16], [k], a row's bytes */
+static void cut_group(const cutting *c, float *const *rows, size_t count, size_t k, const float *gram,
+                      const cut_room *room)
 {
+    float *d = room->d, *y = room->y, *cut = room->cut;
     double least[16];
     float top[16], keep[16];
     for (size_t r = 0; r < count; r++) top[r] = keep[r] = largest(rows[r], k);
@@ -49,7 +51,7 @@ static void cut_group(const cutting *c, float *const *rows, size_t count, const 
         memset(d, 0, k * 16 * sizeof *d);
         for (size_t r = 0; r < count; r++) {
             cut_to(rows[r], k, top[r] * (1.0f - (float)i / GRID), cut);
-            c->kernels->encode(&(pcs_encode_args){ c->f, k, cut, NULL, PCS_FIT_RTN, NULL, bytes, cut });
+            c->kernels->encode(&(pcs_encode_args){ c->f, k, cut, NULL, PCS_FIT_RTN, NULL, room->bytes, cut });
             for (size_t j = 0; j < k; j++) d[j * 16 + r] = cut[j] - rows[r][j];
         }
         c->kernels->gemm(&(pcs_gemm_args){ gram, k, d, 16, k, k, y, 16, false });
@@ -66,14 +68,14 @@ static void panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     const cutting *c = arg;
     float *d = (float *)(void *)(c->scratch + ith * c->per_thread), *y = d + c->group * 16, *cut = y + c->group * 16;
-    uint8_t *bytes = (uint8_t *)(cut + c->group + PCS_ROW_PAD);
+    const cut_room room = { d, y, cut, (uint8_t *)(cut + c->group + PCS_ROW_PAD) };
     for (uint64_t p = begin; p < end; p++) {
         const size_t first = (size_t)p * 16, count = c->rows - first < 16 ? c->rows - first : 16;
         for (size_t at = 0; at < c->n; at += c->group) {
             const size_t k = c->n - at < c->group ? c->n - at : c->group;
             float *rows[16];
             for (size_t r = 0; r < count; r++) rows[r] = c->weight + (first + r) * c->n + at;
-            cut_group(c, rows, count, c->gram + at * c->group, k, d, y, cut, bytes);
+            cut_group(c, rows, count, k, c->gram + at * c->group, &room);
         }
     }
 }

@@ -20,7 +20,7 @@
 
 /* a row, and how many of the steps fell on it; 0: it was certain */
 typedef struct pcs_pick { uint64_t row; uint32_t steps; double err, norm; } pcs_pick;
-typedef struct { pcs_draw *d; const pcs_format *f; double *norms; } work;
+typedef struct { pcs_draw *d; const pcs_format *f; double *norms; } drawing;
 
 size_t pcs_draw_steps(const pcs_tensor *t, double weights)
 {
@@ -36,7 +36,7 @@ static float *scratch_of(const pcs_draw *d, uint32_t ith)
 
 static void measure_norms(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
-    const work *w = arg;
+    const drawing *w = arg;
     const pcs_tensor *t = w->d->t;
     const size_t n = (size_t)t->ne[0];
     float *x = scratch_of(w->d, ith), *zero = x + n;
@@ -81,20 +81,21 @@ static precis_status take_roots(pcs_draw *d)
     return PRECIS_OK;
 }
 
-precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method,
-                            const precis_imatrix *imatrix, bool rooted, size_t steps)
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_draw_job *job)
 {
-    const size_t n = (size_t)t->ne[0];
+    const pcs_tensor *t = job->t;
+    const size_t steps = job->steps, n = (size_t)t->ne[0];
     const uint64_t all = pcs_tensor_rows(t);
-    *d = (pcs_draw){ .ctx = ctx, .t = t, .method = method, .kernels = pcs_kernels_for(ctx->cpu), .steps = steps, .scratch_size = (2 * n * sizeof(float) + n * 8 + 1024) / 64 * 64 };
+    *d = (pcs_draw){ .ctx = ctx, .t = t, .method = job->method, .kernels = pcs_kernels_for(ctx->cpu), .steps = steps };
+    d->scratch_size = (2 * n * sizeof(float) + n * 8 + 1024) / 64 * 64;
     d->scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), d->scratch_size);
     d->ends = pcs_alloc(ctx, all + 1, sizeof *d->ends);
     d->picks = pcs_alloc(ctx, 2 * steps + 1, sizeof *d->picks);
     if (!d->scratch || !d->ends || !d->picks) return PRECIS_ENOMEM;
-    precis_status st = pcs_imatrix_for(imatrix, t, &d->weights);
-    if (!st && rooted && d->weights.mean) st = take_roots(d);
+    precis_status st = pcs_imatrix_for(job->imatrix, t, &d->weights);
+    if (!st && job->rooted && d->weights.mean) st = take_roots(d);
     if (st) return st;
-    pcs_for(ctx, all, 1 + 65536 / n, measure_norms, &(work){ d, NULL, d->ends });
+    pcs_for(ctx, all, 1 + 65536 / n, measure_norms, &(drawing){ d, NULL, d->ends });
     take_certain(d, all);
     return isfinite(d->norm) ? PRECIS_OK : pcs_tensor_odd_fail(ctx, NULL, t);
 }
@@ -110,13 +111,16 @@ void pcs_draw_close(pcs_draw *d)
 
 static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
-    const work *w = arg;
+    const drawing *w = arg;
     const pcs_draw *d = w->d;
     float *x = scratch_of(d, ith), *y = x + d->t->ne[0];
     for (uint64_t i = begin; i < end; i++) {
         pcs_pick *p = &d->picks[i];
         const pcs_row_job row = { w->f, pcs_row_importance(&d->weights, p->row), &d->shared, PCS_FIT_RTN, &d->kernels };
-        pcs_quantize_row(d->t, p->row, &row, d->method, x, (uint8_t *)(y + d->t->ne[0]), &p->err, &p->norm);
+        pcs_row_loss loss;
+        pcs_quantize_row(d->t, p->row, &row, d->method, &(pcs_row_out){ x, (uint8_t *)(y + d->t->ne[0]) }, &loss);
+        p->err = loss.err;
+        p->norm = loss.norm;
     }
 }
 
@@ -137,7 +141,7 @@ precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, dou
         if (n > d->certain && d->picks[n - 1].row == row) d->picks[n - 1].steps++;
         else d->picks[n++] = (pcs_pick){ .row = row, .steps = 1 };
     }
-    pcs_for(d->ctx, n, 1, measure, &(work){ d, f, NULL });
+    pcs_for(d->ctx, n, 1, measure, &(drawing){ d, f, NULL });
     for (size_t i = 0; i < n; i++) {
         const pcs_pick *p = &d->picks[i];
         if (i < d->certain) *relative += p->err / d->norm;

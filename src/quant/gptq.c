@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROWS 36 /* that a thread has in work */
+#define GPTQ_ROWS 36 /* that a thread has in work */
 #define HEAD_ROWS ((size_t)1152) /* of what makes the logits that are numbers at a time */
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
@@ -19,8 +19,9 @@ typedef pcs_gptq_layer layer;
 precis_status pcs_gptq_run_to(gptq *g, const layer *l, const float *states, size_t to,
                               precis_status (*after)(void *user, const pcs_sample *at), void *user)
 {
-    const pcs_samples_pass pass = { .on = { .program = g->r->program, .runner = g->r }, .part = true, .cut = l->cut, .states = states,
-                            .width = g->r->lm.width, .from = l->from, .to = to, .after = after, .user = user };
+    const pcs_samples_pass pass = { .on = { .program = g->r->program, .runner = g->r },
+                                    .part = true, .cut = l->cut, .states = states, .width = g->r->lm.width,
+                                    .from = l->from, .to = to, .after = after, .user = user };
     return pcs_samples_run(&g->samples, &pass);
 }
 
@@ -132,7 +133,8 @@ static void fit_row(const coding *c, const float *x, const float *importance, ro
         for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x + at, importance, at, rp);
         return;
     }
-    c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, NULL, &rp->scale, &rp->zero });
+    c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL,
+                                        NULL, &rp->scale, &rp->zero });
     for (size_t s = 0; s < (n + 15) / 16; s++) {
         rp->d[s] = rp->scale;
         rp->m[s] = rp->scale * (float)rp->zero;
@@ -150,10 +152,16 @@ static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t
     for (size_t at = 0; at < pad; at += f->block, dst += f->bytes) f->pack(q + at, &rp->p[at / f->block], dst);
 }
 
-/* What a thread has in work: of ROWS rows, what each column lost, the columns that come next, and what they will be
- * stored as. */
-/* fits: blocks as they come, the order is the identity */
-typedef struct { float *lost, *x, *u; uint8_t *out; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk;
+/* What a thread has in work: of GPTQ_ROWS rows, what each column lost, the columns that come next, and what they will
+ * be stored as. fits: blocks as they come, the order is the identity */
+typedef struct {
+    float *lost, *x, *u;
+    uint8_t *out;
+    int8_t *q;
+    row_params rp[GPTQ_ROWS];
+    size_t rows, room, span;
+    bool fits;
+} chunk;
 
 /* The parameters of a block that begins where a span does: of what its columns would become if each took over the
  * losses before it and lost nothing to rounding, which is where the roundings will be near. */
@@ -212,7 +220,8 @@ static void round_rows(const coding *c, const chunk *k, const float *w)
             for (size_t i = begin; i < begin + k->span; i++)
                 k->x[r * k->span + i - begin] = i < end ? w[r * g->n + g->order[i]] : 0;
         for (size_t at = begin; at < end && begin; at += 16)
-            g->kernels->gemm(&(pcs_gemm_args){ k->lost, g->pad, g->feedback + PCS_FEEDBACK_PANEL(at / 16), 16, begin, k->rows, k->x + at - begin, k->span, true });
+            g->kernels->gemm(&(pcs_gemm_args){ k->lost, g->pad, g->feedback + PCS_FEEDBACK_PANEL(at / 16), 16, begin,
+                                               k->rows, k->x + at - begin, k->span, true });
         for (size_t r = 0; r < k->rows; r++)
             for (size_t at = begin; at < end; at += 16) round_row(c, k, r, begin, at, w + r * g->n);
     }
@@ -222,13 +231,17 @@ static void round_rows(const coding *c, const chunk *k, const float *w)
 static size_t chunk_bytes(size_t n, size_t block)
 {
     const size_t pad = PCS_FEEDBACK_LD(n), coded = (n + block - 1) / block * block, subs = coded / 16 + PCS_SUB;
-    return ROWS * ((pad + PCS_BLOCK_MAX + 2 * subs) * sizeof(float) + (coded / block + 1) * sizeof(pcs_params) + coded + PCS_BLOCK_MAX) / 64 * 64 + 128;
+    const size_t floats = pad + PCS_BLOCK_MAX + 2 * subs, blocks = coded / block + 1;
+    const size_t row = floats * sizeof(float) + blocks * sizeof(pcs_params) + coded + PCS_BLOCK_MAX;
+    return GPTQ_ROWS * row / 64 * 64 + 128;
 }
 
 uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t threads)
 {
     const uint64_t pad = PCS_FEEDBACK_LD(n), h = 8 * n * n, feedback = 4 * PCS_FEEDBACK_SIZE(n);
-    const uint64_t collect = h + (2 * pad * batch + pad * 16 * threads) * 4, factor = h + feedback + 8 * PCS_FEEDBACK_WORK(n) + 36 * n, code = h + feedback + threads * chunk_bytes(n, 32) + 16 * rows;
+    const uint64_t collect = h + (2 * pad * batch + pad * 16 * threads) * 4,
+                   factor = h + feedback + 8 * PCS_FEEDBACK_WORK(n) + 36 * n,
+                   code = h + feedback + threads * chunk_bytes(n, 32) + 16 * rows;
     const uint64_t most = collect > factor ? collect : factor;
     return most > code ? most : code;
 }
@@ -245,20 +258,21 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     coding *c = arg;
     const gptq *g = c->g;
     const pcs_format *f = c->f;
-    const size_t n = g->n, coded = (n + f->block - 1) / f->block * f->block, subs = coded / 16 + PCS_SUB, blocks = coded / f->block + 1;
+    const size_t n = g->n, coded = (n + f->block - 1) / f->block * f->block, subs = coded / 16 + PCS_SUB,
+                 blocks = coded / f->block + 1;
     chunk k = { .room = coded + PCS_BLOCK_MAX, .fits = g->w->opt->no_act_order && !f->head };
     k.span = k.fits && f->block > 16 ? f->block : 16;
     k.lost = (float *)(void *)(c->scratch + ith * c->per_thread);
-    k.x = k.lost + ROWS * g->pad;
-    float *d = k.x + ROWS * PCS_BLOCK_MAX, *m = d + ROWS * subs;
-    pcs_params *params = (pcs_params *)(void *)(m + ROWS * subs);
-    k.q = (int8_t *)(params + ROWS * blocks);
-    for (size_t first = begin * ROWS; first < end * ROWS && first < c->rows; first += ROWS) {
+    k.x = k.lost + GPTQ_ROWS * g->pad;
+    float *d = k.x + GPTQ_ROWS * PCS_BLOCK_MAX, *m = d + GPTQ_ROWS * subs;
+    pcs_params *params = (pcs_params *)(void *)(m + GPTQ_ROWS * subs);
+    k.q = (int8_t *)(params + GPTQ_ROWS * blocks);
+    for (size_t first = begin * GPTQ_ROWS; first < end * GPTQ_ROWS && first < c->rows; first += GPTQ_ROWS) {
         float *w = c->weights + first * n;
-        k.rows = c->rows - first < ROWS ? c->rows - first : ROWS;
+        k.rows = c->rows - first < GPTQ_ROWS ? c->rows - first : GPTQ_ROWS;
         k.u = c->latent ? c->latent->u + (c->first + first) * n : NULL;
         k.out = c->latent && c->latent->out ? c->latent->out + (c->first + first) * n : NULL;
-        memset(k.q, 0, ROWS * k.room);
+        memset(k.q, 0, GPTQ_ROWS * k.room);
         for (size_t r = 0; r < k.rows; r++) {
             k.rp[r] = (row_params){ d + r * subs, m + r * subs, params + r * blocks, 0, 0 };
             float *x = k.lost, *importance = k.lost + g->pad; /* which nothing is in yet */
@@ -286,7 +300,8 @@ static void search_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     float *y = (float *)(void *)(c->scratch + ith * c->per_thread);
     for (uint64_t r = begin; r < end; r++) {
         float *x = c->weights + r * n;
-        c->g->kernels->encode(&(pcs_encode_args){ c->f, n, x, NULL, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, c->dst + r * c->row_bytes, y });
+        c->g->kernels->encode(&(pcs_encode_args){ c->f, n, x, NULL, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL,
+                                                  c->dst + r * c->row_bytes, y });
         c->g->kernels->error(&(pcs_error_args){ n, x, y, NULL, &c->err[r], &c->norm[r] });
         memcpy(x, y, n * sizeof *x);
     }
@@ -321,17 +336,19 @@ static precis_status check_range(coding *c, const pcs_tensor *t)
 /* The numbers of a held tensor. */
 static float *numbers_of(const pcs_tensor *t) { return (float *)(uintptr_t)t->data; }
 
-/* Rows [first, first + count) of a weight under the Hessian: `weights` has them, dst is of the whole tensor. why: not to be coded so, but by
- * search. */
-static precis_status code_part(gptq *g, size_t index, float *weights, size_t first, size_t count, const char *why,
-                               pcs_latent *latent, uint8_t *dst, double *err, double *norm)
+/* Rows [first, first + count) of a weight: `weights` has them. why: they are not to be coded so, but by search. */
+typedef struct { float *weights; size_t first, count; const char *why; pcs_latent *latent; } part;
+
+/* A part under the Hessian into the tensor's bytes; its losses are added to *loss. */
+static precis_status code_part(gptq *g, size_t index, const part *p, pcs_encoded *e, pcs_row_loss *loss)
 {
     pcs_work *w = g->w;
     pcs_tensor *t = &w->m->tensors[index];
     const pcs_format *f = w->plan->rows[index].to;
-    coding c = { .g = g, .f = f, .weights = weights, .row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]), .rows = count, .latent = latent, .first = first };
-    c.dst = dst + first * c.row_bytes;
+    coding c = { .g = g, .f = f, .weights = p->weights, .rows = p->count, .latent = p->latent, .first = p->first };
     c.sparsity = pcs_gptq_sparsity(g, t);
+    c.row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]);
+    c.dst = e->bytes + p->first * c.row_bytes;
     c.per_thread = chunk_bytes(g->n, f->block);
     c.scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx), c.per_thread);
     c.err = pcs_alloc(w->ctx, 2 * c.rows, sizeof *c.err);
@@ -340,10 +357,11 @@ static precis_status code_part(gptq *g, size_t index, float *weights, size_t fir
     if (!st) st = check_range(&c, t);
     if (!st) {
         c.norm = c.err + c.rows;
-        if (latent) memcpy(latent->importance + first / latent->per * g->n, g->importance, g->n * sizeof *g->importance);
-        if (why) pcs_for(w->ctx, c.rows, 4, search_rows, &c);
-        else pcs_for(w->ctx, (c.rows + ROWS - 1) / ROWS, 1, code_rows, &c);
-        for (size_t r = 0; r < c.rows; r++) *err += c.err[r], *norm += c.norm[r];
+        pcs_latent *l = p->latent;
+        if (l) memcpy(l->importance + p->first / l->per * g->n, g->importance, g->n * sizeof *g->importance);
+        if (p->why) pcs_for(w->ctx, c.rows, 4, search_rows, &c);
+        else pcs_for(w->ctx, (c.rows + GPTQ_ROWS - 1) / GPTQ_ROWS, 1, code_rows, &c);
+        for (size_t r = 0; r < c.rows; r++) loss->err += c.err[r], loss->norm += c.norm[r];
     }
     pcs_free(w->ctx, c.scratch);
     pcs_free(w->ctx, c.err);
@@ -354,14 +372,14 @@ static precis_status code_weight(gptq *g, size_t index)
 {
     const pcs_tensor *t = &g->w->m->tensors[index];
     pcs_encoded *e = &g->w->coded[index];
-    double err = 0, norm = 0;
-    pcs_latent *latent = NULL;
+    part whole = { .weights = numbers_of(t), .count = (size_t)pcs_tensor_rows(t) };
+    pcs_row_loss loss = { 0 };
     precis_status st = pcs_encoded_open(g->w->ctx, e, t, g->w->plan->rows[index].to);
-    if (!st) st = pcs_gptq_latent(g, index, numbers_of(t), &latent);
-    if (!st) st = code_part(g, index, numbers_of(t), 0, (size_t)pcs_tensor_rows(t), NULL, latent, e->bytes, &err, &norm);
+    if (!st) st = pcs_gptq_latent(g, index, numbers_of(t), &whole.latent);
+    if (!st) st = code_part(g, index, &whole, e, &loss);
     if (st) pcs_encoded_close(g->w->ctx, e);
     e->method = st ? NULL : "gptq";
-    e->error = norm > 0 ? err / norm : 0;
+    e->error = pcs_relative(&loss);
     return st;
 }
 
@@ -373,7 +391,7 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
     const size_t rows = (size_t)t->ne[1], experts = (size_t)pcs_tensor_rows(t) / rows;
     pcs_encoded *coded = &w->coded[index];
     const size_t a = pcs_program_step_of(g->r->program, n->in[0]), b = pcs_program_step_of(g->r->program, n->in[2]);
-    double err = 0, norm = 0;
+    pcs_row_loss loss = { 0 };
     size_t left = 0;
     pcs_latent *latent = NULL;
     precis_status st = pcs_encoded_open(w->ctx, coded, t, w->plan->rows[index].to);
@@ -386,14 +404,16 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
                           "tensor %s, expert %zu: %s (%llu tokens); --fallback takes search there", t->name, e, why,
                           (unsigned long long)g->tokens);
         left += why != NULL;
-        if (!st) st = code_part(g, index, numbers_of(t) + e * rows * (size_t)t->ne[0], e * rows, rows, why, latent, coded->bytes, &err, &norm);
+        const part expert = { numbers_of(t) + e * rows * (size_t)t->ne[0], e * rows, rows, why, latent };
+        if (!st) st = code_part(g, index, &expert, coded, &loss);
     }
     if (left && latent) pcs_gptq_drop_latent(g); /* codes of search were no such numbers */
-    const char *method = left ? pcs_arena_printf(&w->m->arena, "gptq (%zu of %zu experts by search)", left, experts) : "gptq";
+    const char *method = left ? pcs_arena_printf(&w->m->arena, "gptq (%zu of %zu experts by search)", left, experts)
+                              : "gptq";
     if (!st && !method) st = PRECIS_ENOMEM;
     if (st) pcs_encoded_close(w->ctx, coded);
     coded->method = st ? NULL : method;
-    coded->error = norm > 0 ? err / norm : 0;
+    coded->error = pcs_relative(&loss);
     return st;
 }
 
@@ -403,7 +423,8 @@ static precis_status give_up(gptq *g, size_t index, const char *why)
 {
     const char *name = g->w->m->tensors[index].name;
     if (pcs_gptq_sparsity(g, &g->w->m->tensors[index]) == PCS_SWEPT && !refuses(g->w->plan->rows[index].to))
-        return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s, and nothing else keeps what is left out", name, why);
+        return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s, and nothing else keeps what is left out", name,
+                        why);
     if (!g->w->opt->fallback)
         return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s; --fallback takes search there", name, why);
     g->w->coded[index].method = pcs_arena_printf(&g->w->m->arena, "search (gptq: %s)", why);
@@ -418,7 +439,8 @@ static long weight_of(const gptq *g, const pcs_node *n)
     uint32_t i;
     if (!w || !pcs_map_get(&g->w->m->tensor_map, w->name, strlen(w->name), &i)) return -1;
     const pcs_plan_row *row = &g->w->plan->rows[i];
-    return row->to == g->w->m->tensors[i].format || (row->to->kind != PCS_QUANT && !row->to->element) || g->w->coded[i].bytes || g->w->coded[i].method ? -1 : (long)i;
+    const bool codes = row->to != g->w->m->tensors[i].format && (row->to->kind == PCS_QUANT || row->to->element);
+    return codes && !g->w->coded[i].bytes && !g->w->coded[i].method ? (long)i : -1;
 }
 
 /* Weights of the layer from a node on that read one input. */
@@ -501,18 +523,18 @@ static precis_status code_head(gptq *g, const layer *l)
     const size_t n = g->n, rows = (size_t)pcs_tensor_rows(t);
     const uint64_t own = pcs_tensor_row_bytes(t);
     pcs_encoded *e = &w->coded[at];
-    double err = 0, norm = 0;
+    pcs_row_loss loss = { 0 };
     float *x = pcs_alloc(w->ctx, HEAD_ROWS * n + 16, sizeof *x);
     st = x ? pcs_encoded_open(w->ctx, e, t, w->plan->rows[at].to) : PRECIS_ENOMEM;
     for (size_t first = 0; first < rows && !st; first += HEAD_ROWS) {
         const size_t count = rows - first < HEAD_ROWS ? rows - first : HEAD_ROWS;
         for (size_t r = 0; r < count; r++) pcs_decode(t->format, n, t->data + (first + r) * own, x + r * n);
-        st = code_part(g, (size_t)at, x, first, count, NULL, NULL, e->bytes, &err, &norm);
+        st = code_part(g, (size_t)at, &(part){ x, first, count, NULL, NULL }, e, &loss);
     }
     pcs_free(w->ctx, x);
     if (st) pcs_encoded_close(w->ctx, e);
     e->method = st ? NULL : "gptq";
-    e->error = norm > 0 ? err / norm : 0;
+    e->error = pcs_relative(&loss);
     return st;
 }
 
@@ -542,7 +564,8 @@ precis_status pcs_gptq_refined(pcs_work *w, const pcs_refiner *refiner)
 {
     precis_ctx *ctx = w->ctx;
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-    gptq g = { .w = w, .kernels = &kernels, .refiner = refiner, .damp = w->opt->damp > 0 ? w->opt->damp : 0.01, .samples = { .ctx = ctx } };
+    gptq g = { .w = w, .kernels = &kernels, .refiner = refiner, .samples = { .ctx = ctx } };
+    g.damp = w->opt->damp > 0 ? w->opt->damp : 0.01;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = w->opt->activations ? PRECIS_EMULATED : PRECIS_REFERENCE;
     ro.k_type = ro.v_type = "f32";

@@ -54,7 +54,14 @@ struct pcs_gptq_run {
 };
 
 /* A weight: its own bytes, and the numbers that are written over while its layer is in work. */
-typedef struct held { size_t index; const pcs_format *format; const uint8_t *data; uint64_t bytes; float *x; precis_value v; } held;
+typedef struct held {
+    size_t index;
+    const pcs_format *format;
+    const uint8_t *data;
+    uint64_t bytes;
+    float *x;
+    precis_value v;
+} held;
 
 /* h += x^T x of some tokens, its upper part. Room: xt [pad][tokens], xp [tokens][pad], tile [threads][pad][16]. */
 precis_status pcs_gptq_gram(gptq *g, const float *x, size_t tokens, float *xt, float *xp, float *tile);

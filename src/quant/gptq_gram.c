@@ -84,7 +84,7 @@ const char *pcs_gptq_factor(gptq *g, precis_status *st)
     if (!*st && !why && !g->w->opt->no_act_order) *st = pcs_gptq_columns(g, diag);
     bool ok = false;
     for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10)
-        ok = pcs_feedback(ctx, n, g->h, g->order, damp * mean, work, g->feedback);
+        ok = pcs_feedback(ctx, &(pcs_damped){ n, g->h, g->order, damp * mean }, work, g->feedback);
     if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
     for (size_t i = 0; ok && i < n; i++) { /* the factor's diagonal, from the last column on (cholesky.c) */
         const double r = work[(n - 1 - i) * PCS_FEEDBACK_LD(n) + n - 1 - i];

@@ -19,12 +19,12 @@ void pcs_gptq_release(gptq *g)
     }
 }
 
-typedef struct { const held *h; size_t n; } decoding;
+typedef struct { const held *h; size_t n; } held_rows;
 
 static void decode_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    const decoding *d = arg;
+    const held_rows *d = arg;
     for (uint64_t r = begin; r < end; r++)
         pcs_decode(d->h->format, d->n, d->h->data + r * pcs_row_bytes(d->h->format, d->n), d->h->x + r * d->n);
 }
@@ -44,7 +44,7 @@ precis_status pcs_gptq_hold_layer(gptq *g, size_t first_node, size_t end_node)
                 h->x = pcs_alloc(g->w->ctx, (size_t)t->n + 16, sizeof *h->x);
                 if (!h->x) return PRECIS_ENOMEM;
                 h->v = v;
-                decoding d = { h, (size_t)t->ne[0] };
+                held_rows d = { h, (size_t)t->ne[0] };
                 pcs_for(g->w->ctx, pcs_tensor_rows(t), 1 + 65536 / d.n, decode_rows, &d);
                 t->format = &pcs_format_f32;
                 t->data = (const uint8_t *)h->x;
@@ -157,7 +157,9 @@ precis_status pcs_gptq_keep_layer(gptq *g, size_t first_node, size_t end_node, u
         for (uint32_t k = 0; k < gr->nodes[i].n_in && !st; k++) {
             const pcs_value *v = &gr->values[gr->nodes[i].in[k]];
             uint32_t at;
-            if (v->dtype != PCS_STORED || !v->name || !pcs_map_get(&w->m->tensor_map, v->name, strlen(v->name), &at) || !w->coded[at].method) continue;
+            if (v->dtype != PCS_STORED || !v->name || !pcs_map_get(&w->m->tensor_map, v->name, strlen(v->name), &at) ||
+                !w->coded[at].method)
+                continue;
             if (pcs_resume_find(w->resume, v->name)) continue;
             const pcs_encoded *e = &w->coded[at];
             const uint64_t len = e->bytes ? e->store.bytes : 0;

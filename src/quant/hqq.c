@@ -62,7 +62,9 @@ static void row(const pcs_row_job *j, size_t n, const float *x, void *dst, float
         const float stored = pcs_f16_to_f32(p.d);
         if (f->scale == PCS_SCALE_ZERO) {
             const float z = stored > 0 ? min / stored : 0;
-            p.mn[0] = (uint8_t)(int8_t)pcs_round(z < (float)f->code_lo ? (float)f->code_lo : z > (float)f->code_hi ? (float)f->code_hi : z);
+            p.mn[0] = (uint8_t)(int8_t)pcs_round(z < (float)f->code_lo   ? (float)f->code_lo
+                                                 : z > (float)f->code_hi ? (float)f->code_hi
+                                                                         : z);
         } else p.m = pcs_f32_to_f16(-min);
         pcs_expand(f, &p, d, m);
         pcs_codes(f, xs, d, m, q);

@@ -112,15 +112,18 @@ precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs
     const pcs_importance *e = &im->entries[i];
     const size_t width = (size_t)t->ne[0], experts = t->dims > 2 ? (size_t)t->ne[2] : 1, all = e->n * e->experts;
     if (all != width && all != width * experts)
-        return pcs_fail(im->ctx, PRECIS_EINVAL, "tensor %s has rows of %lld, its importance %zu numbers: this imatrix is of another model", t->name,
-                        (long long)t->ne[0], all);
+        return pcs_fail(im->ctx, PRECIS_EINVAL,
+                        "tensor %s has rows of %lld, its importance %zu numbers: this imatrix is of another model",
+                        t->name, (long long)t->ne[0], all);
     double least = INFINITY; /* of an expert that saw zeros alone, nothing is known, as of a weight */
     for (size_t x = 0; x < all / width; x++) {
         double total = 0;
         for (size_t k = 0; k < width; k++) total += e->mean[x * width + k];
         least = total < least ? total : least;
     }
-    if (least > 0) *out = (pcs_row_weights){ e->mean, all > width ? width : 0, t->dims > 2 ? (uint64_t)t->ne[1] : pcs_tensor_rows(t) + 1 };
+    if (least > 0)
+        *out = (pcs_row_weights){ e->mean, all > width ? width : 0,
+                                  t->dims > 2 ? (uint64_t)t->ne[1] : pcs_tensor_rows(t) + 1 };
     return PRECIS_OK;
 }
 
@@ -178,7 +181,9 @@ static precis_status legacy_entry(pcs_stream *s, precis_imatrix *im)
     precis_status st = get_i32(s, &len, "name length");
     if (st) return st;
     if (len < 1 || len > (int32_t)sizeof name) return bad(s, "name length", "is not 1 to 1024");
-    if ((st = need(s, name, (size_t)len, "name")) || (st = get_i32(s, &calls, "calls")) || (st = get_i32(s, &n, "count"))) return st;
+    if ((st = need(s, name, (size_t)len, "name")) || (st = get_i32(s, &calls, "calls")) ||
+        (st = get_i32(s, &n, "count")))
+        return st;
     if (memchr(name, 0, (size_t)len)) return bad(s, "name", "has a zero byte");
     if (calls < 0) return bad(s, "calls", "is negative");
     if (n < 1 || n > (int32_t)MAX_WIDTH || (uint64_t)n * 4 > s->file->size - s->at)
@@ -346,8 +351,12 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
         const pcs_format *f32 = &pcs_format_f32;
         for (size_t i = 0; i < 2 * im->n && !st; i++) {
             const pcs_importance *e = &im->entries[i / 2];
-            t[i] = (pcs_gguf_tensor){ pcs_arena_printf(&im->arena, "%s.%s", e->name, i & 1 ? "counts" : "in_sum2"), f32, 2, { i & 1 ? 1 : (int64_t)e->n, (int64_t)e->experts },
-                                      4 * e->experts * (i & 1 ? 1 : e->n), false };
+            t[i] = (pcs_gguf_tensor){ pcs_arena_printf(&im->arena, "%s.%s", e->name, i & 1 ? "counts" : "in_sum2"),
+                                      f32,
+                                      2,
+                                      { i & 1 ? 1 : (int64_t)e->n, (int64_t)e->experts },
+                                      4 * e->experts * (i & 1 ? 1 : e->n),
+                                      false };
             if (!t[i].name) st = PRECIS_ENOMEM;
         }
         const pcs_key keys[] = {

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#define ROWS 384 /* of each input that are kept */
+#define INPUT_ROWS 384 /* of each input that are kept */
 
 typedef struct { pcs_inputs *e; uint64_t total; } tap;
 
@@ -61,8 +61,11 @@ static precis_status finish_input(precis_ctx *ctx, const precis_graph *g, pcs_in
     const int32_t node = g->values[e->value].node;
     for (size_t k = 0; k < e->n && e->seen; k++) {
         if (!isfinite(e->mean[k]) || !isfinite(e->top[k]))
-            return pcs_fail(ctx, PRECIS_EFORMAT, "%s: the calibration text makes numbers there that are not finite; with weights that large, "
-                            "no scale can be measured", node >= 0 ? g->nodes[node].name : "the input");
+            return pcs_fail(ctx, PRECIS_EFORMAT,
+                            "%s: the calibration text makes numbers there that are not finite; with weights that "
+                            "large, "
+                            "no scale can be measured",
+                            node >= 0 ? g->nodes[node].name : "the input");
         e->mean[k] /= (float)e->seen;
     }
     return PRECIS_OK;
@@ -87,16 +90,18 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
         const pcs_node *node = &g->nodes[i];
         if (!node->op->weight || pcs_inputs_of(in, *n, node->in[0])) continue;
         pcs_inputs *e = &in[(*n)++];
-        *e = (pcs_inputs){ .value = node->in[0], .n = (size_t)g->values[node->in[0]].shape[g->values[node->in[0]].dims - 1], .cap_rows = ROWS };
+        const pcs_value *x = &g->values[node->in[0]];
+        *e = (pcs_inputs){ .value = node->in[0], .n = (size_t)x->shape[x->dims - 1], .cap_rows = INPUT_ROWS };
         e->top = pcs_alloc(w->ctx, e->n, sizeof *e->top);
         e->mean = pcs_alloc(w->ctx, e->n, sizeof *e->mean);
-        e->rows = pcs_alloc(w->ctx, e->n * ROWS, sizeof *e->rows);
+        e->rows = pcs_alloc(w->ctx, e->n * INPUT_ROWS, sizeof *e->rows);
         if (!e->top || !e->mean || !e->rows) st = PRECIS_ENOMEM;
         taps[*n - 1] = (tap){ e, w->windows.n_ids };
         if (!st) pcs_program_tap((*runner)->program, node->in[0], on_input, &taps[*n - 1]);
     }
     pcs_samples samples = { .ctx = w->ctx };
-    const pcs_samples_pass pass = { .on = { .program = (*runner)->program, .runner = *runner }, .stage = "calibrate", .checked = true };
+    const pcs_samples_pass pass = { .on = { .program = (*runner)->program, .runner = *runner },
+                                    .stage = "calibrate", .checked = true };
     if (!st) st = pcs_samples_of_windows(w->ctx, &samples, &w->windows, PCS_WANT_ALL, 1);
     if (!st) st = pcs_samples_run(&samples, &pass);
     pcs_samples_close(&samples);

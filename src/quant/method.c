@@ -83,77 +83,87 @@ bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *
 }
 
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method,
-                      float *scratch, uint8_t *dst, double *err, double *norm)
+                      const pcs_row_out *to, pcs_row_loss *loss)
 {
+    uint8_t *dst = to->dst;
     const size_t n = (size_t)t->ne[0];
     const uint64_t row_bytes = pcs_tensor_row_bytes(t);
     const uint8_t *src = t->data + row * row_bytes;
     if (j->f == t->format) {
         memcpy(dst, src, row_bytes);
-        *err = 0;
-        *norm = 1;
+        *loss = (pcs_row_loss){ 0, 1 };
         return true;
     }
-    float *x = scratch, *y = scratch + n;
+    float *x = to->scratch, *y = x + n;
     pcs_decode_by(j->kernels, t->format, n, src, x);
-    *err = INFINITY;
-    *norm = 0;
+    *loss = (pcs_row_loss){ INFINITY, 0 };
     const float top = largest(x, n);
     if (!(top < INFINITY)) return false;
     if (top > RANGE_LEAST && (j->f->kind == PCS_QUANT || j->f->element)) {
         if (!pcs_row_holds(j, n, x, y, dst)) return false;
         pcs_decode_by(j->kernels, t->format, n, src, x);
     }
-    *err = 0;
+    loss->err = 0;
     if ((j->f->kind == PCS_QUANT || j->f->element) && top <= SEARCH_MOST) method->row(j, n, x, dst, y);
     else j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, j->rounding, j->shared, dst, y });
-    j->kernels->error(&(pcs_error_args){ n, x, y, j->importance, err, norm });
+    j->kernels->error(&(pcs_error_args){ n, x, y, j->importance, &loss->err, &loss->norm });
     return true;
 }
 
-typedef struct { const pcs_tensor *t; const pcs_method *method; pcs_kernels kernels; pcs_row_job job; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;
+typedef struct {
+    const pcs_tensor *t;
+    const pcs_method *method;
+    pcs_kernels kernels;
+    pcs_row_job job;
+    pcs_row_weights weights;
+    uint8_t *out;
+    float *scratch;
+    pcs_row_loss *loss;
+} coding_rows;
 
 static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
-    const coding *c = arg;
+    const coding_rows *c = arg;
     const size_t n = (size_t)c->t->ne[0];
     const uint64_t row = pcs_row_bytes(c->job.f, n);
     for (uint64_t r = begin; r < end; r++) {
         pcs_row_job j = c->job;
         j.importance = pcs_row_importance(&c->weights, r);
-        pcs_quantize_row(c->t, r, &j, c->method, c->scratch + ith * (2 * n + 64), c->out + r * row, &c->err[r], &c->norm[r]);
+        const pcs_row_out to = { c->scratch + ith * (2 * n + 64), c->out + r * row };
+        pcs_quantize_row(c->t, r, &j, c->method, &to, &c->loss[r]);
     }
 }
 
 /* Why a tensor's error is no number. */
-static precis_status refuse(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f)
+static precis_status say_odd(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f)
 {
     pcs_odd odd;
     const precis_status st = pcs_tensor_odd(ctx, t, &odd);
     return st ? st : odd.t ? pcs_odd_fail(ctx, NULL, &odd) : pcs_too_large(ctx, t, f);
 }
 
-precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method,
-                                  const pcs_row_weights *weights, uint8_t *out, double *error)
+precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor_job *job, uint8_t *out, double *error)
 {
+    const pcs_tensor *t = job->t;
+    const pcs_format *f = job->f;
     const size_t n = (size_t)t->ne[0];
     const uint64_t rows = pcs_tensor_rows(t);
     pcs_shared shared = { 0 };
-    coding c = { .t = t, .method = method, .kernels = pcs_kernels_for(ctx->cpu), .weights = *weights, .out = out };
+    coding_rows c = { .t = t, .method = job->method, .weights = job->weights, .out = out };
+    c.kernels = pcs_kernels_for(ctx->cpu);
     c.job = (pcs_row_job){ f, NULL, f->tensor ? &shared : NULL, PCS_FIT_RTN, &c.kernels };
     precis_status st = f->tensor ? pcs_tensor_shared(ctx, t, &shared) : PRECIS_OK;
     c.scratch = pcs_alloc(ctx, precis_ctx_threads(ctx) * (2 * n + 64), sizeof *c.scratch);
-    c.err = pcs_alloc(ctx, 2 * rows, sizeof *c.err);
-    if (!st && (!c.scratch || !c.err)) st = PRECIS_ENOMEM;
+    c.loss = pcs_alloc(ctx, rows, sizeof *c.loss);
+    if (!st && (!c.scratch || !c.loss)) st = PRECIS_ENOMEM;
     if (!st) {
-        double err = 0, norm = 0;
-        c.norm = c.err + rows;
+        pcs_row_loss loss = { 0 };
         pcs_for(ctx, rows, 1 + 16384 / n, code_rows, &c);
-        for (uint64_t r = 0; r < rows; r++) err += c.err[r], norm += c.norm[r];
-        *error = norm > 0 ? err / norm : 0;
-        if (!isfinite(err)) st = refuse(ctx, t, f);
+        for (uint64_t r = 0; r < rows; r++) loss.err += c.loss[r].err, loss.norm += c.loss[r].norm;
+        *error = pcs_relative(&loss);
+        if (!isfinite(loss.err)) st = say_odd(ctx, t, f);
     }
     pcs_free(ctx, c.scratch);
-    pcs_free(ctx, c.err);
+    pcs_free(ctx, c.loss);
     return st;
 }

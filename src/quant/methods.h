@@ -17,8 +17,13 @@
 #define PCS_FEEDBACK_PANEL(p) ((size_t)(p) * ((size_t)(p) + 1) * 128)
 #define PCS_FEEDBACK_WORK(n) ((n) * PCS_FEEDBACK_LD(n) + 64 * (n)) /* doubles */
 #define PCS_FEEDBACK_SIZE(n) PCS_FEEDBACK_PANEL(((n) + 15) / 16)    /* floats */
-bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work,
-                  float *a);
+typedef struct pcs_damped {
+    size_t n;
+    const double *h;
+    const uint32_t *order;
+    double damp;
+} pcs_damped;
+bool pcs_feedback(precis_ctx *ctx, const pcs_damped *of, double *work, float *a);
 enum { PCS_ROUND_TOKENS = 1024 }; /* of a batch of round, or a window that is longer */
 /* Bytes of GPTQ for a weight of `rows` rows and n columns, windows of `batch` tokens at a time. */
 uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t threads);
@@ -34,11 +39,18 @@ typedef struct pcs_report_beside {
     precis_status (*text)(void *user, precis_quant_report *report, const char **text, size_t *len);
     void *user;
 } pcs_report_beside;
-/* precis_quantize with tensors that are coded already, pieces of an earlier run, and a text beside it (each may be
- * NULL). */
-precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts, const pcs_encoded *coded,
-                                 struct pcs_resume *resume, const pcs_report_beside *beside,
-                                 precis_quant_report **report);
+/* A model that is written by a plan, and what there is of it already. */
+typedef struct pcs_write_job {
+    const precis_model *m;
+    const precis_plan *plan;
+    const char *path;
+    const precis_quant_options *opts; /* whole: all of its fields are read */
+    const pcs_encoded *coded;         /* of each tensor; NULL: none is coded already */
+    struct pcs_resume *resume;        /* pieces of an earlier run, or NULL */
+    const pcs_report_beside *beside;  /* or NULL */
+} pcs_write_job;
+/* precis_quantize, with all of that. */
+precis_status pcs_quantize_coded(precis_ctx *ctx, const pcs_write_job *job, precis_quant_report **report);
 /* The largest magnitude that a matrix of the type is scaled to before it is encoded, by a scale beside it; 0: it has
  * none. */
 float pcs_scaled_to(const pcs_format *f);

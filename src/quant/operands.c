@@ -31,7 +31,7 @@ static pcs_tensor matrix(const pcs_tensor *t, uint64_t i)
 }
 
 /* 0: there is no such matrix. */
-static precis_status largest(pcs_work *w, const pcs_tensor *t, uint64_t i, float *top)
+static precis_status largest_of(pcs_work *w, const pcs_tensor *t, uint64_t i, float *top)
 {
     pcs_shared s = { 0 };
     *top = 0;
@@ -91,7 +91,7 @@ static precis_status scale_group(pcs_work *w, int layer, const pcs_tensor_role r
             const pcs_tensor *t = on_scale(w, layer, roles[k], &f);
             for (uint64_t i = 0; t && i < count && !turn && !st; i++) {
                 float of_matrix;
-                st = largest(w, t, i, &of_matrix);
+                st = largest_of(w, t, i, &of_matrix);
                 top[i] = of_matrix > top[i] ? of_matrix : top[i];
                 any = of_matrix > any ? of_matrix : any;
             }

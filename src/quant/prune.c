@@ -37,7 +37,7 @@ precis_status pcs_prune_wanda(precis_ctx *ctx, const pcs_pruned *p, size_t out, 
 }
 
 /* H = R R^T with R upper, from the last column to the first, in place of the upper part. */
-static bool factor(double *h, size_t n)
+static bool factor_upper(double *h, size_t n)
 {
     for (size_t c = n; c-- > 0;) {
         double d = h[c * n + c];
@@ -64,8 +64,9 @@ static void invert(const double *r, double *u, size_t n)
         }
 }
 
-static void hessian(const pcs_pruned *p, double damp, double *h)
+static void hessian(const pcs_pruned *p, double *h)
 {
+    static const double damp = 0.01; /* the paper's, of the mean diagonal */
     const size_t k = p->k;
     double mean = 0;
     for (size_t i = 0; i < k; i++)
@@ -79,35 +80,40 @@ static void hessian(const pcs_pruned *p, double damp, double *h)
         h[i * k + i] += h[i * k + i] > 0 ? damp * mean : mean > 0 ? mean : 1; /* an input that is never there */
 }
 
+/* What rows are swept by: U [k][k], and `out` that go of each group of `of`. */
+typedef struct { const double *u; size_t k, out, of; } sweeping;
+
 /* One row: the mask of a group when the sweep comes to it, and the loss of each column spread over those behind it. */
-static void sweep(const double *u, size_t k, size_t out, size_t of, double *w, double *score, uint8_t *mask)
+static void sweep(const sweeping *s, double *w, double *score, uint8_t *mask)
 {
+    const double *u = s->u;
+    const size_t k = s->k, of = s->of;
     for (size_t c = 0; c < k; c++) {
         const size_t n = k - c < of ? k - c : of;
         for (size_t i = 0; c % of == 0 && i < n; i++)
             score[i] = w[c + i] * w[c + i] / (u[(c + i) * k + c + i] * u[(c + i) * k + c + i]);
-        if (c % of == 0) mark_least(score, n, out, mask + c);
+        if (c % of == 0) mark_least(score, n, s->out, mask + c);
         const double lost = mask[c] ? w[c] / u[c * k + c] : 0;
         for (size_t i = c; lost != 0 && i < k; i++) w[i] -= lost * u[c * k + i];
         if (mask[c]) w[c] = 0;
     }
 }
 
-precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, double damp,
-                                  uint8_t *mask, float *kept)
+precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, uint8_t *mask,
+                                  float *kept)
 {
     const size_t k = p->k;
     double *h = pcs_alloc(ctx, 2 * k * k + 2 * k + 1, sizeof *h);
     if (!h) return PRECIS_ENOMEM;
     double *u = h + k * k, *w = u + k * k, *score = w + k;
-    hessian(p, damp, h);
+    hessian(p, h);
     precis_status st = PRECIS_OK;
-    if (factor(h, k)) {
+    if (factor_upper(h, k)) {
         memset(u, 0, k * k * sizeof *u);
         invert(h, u, k);
         for (size_t r = 0; r < p->rows; r++) {
             for (size_t i = 0; i < k; i++) w[i] = p->w[r * k + i];
-            sweep(u, k, out, of ? of : k, w, score, mask + r * k);
+            sweep(&(sweeping){ u, k, out, of ? of : k }, w, score, mask + r * k);
             for (size_t i = 0; i < k; i++) kept[r * k + i] = (float)w[i];
         }
     } else st = pcs_fail(ctx, PRECIS_EFORMAT, "the inputs' products have no factor: are they finite?");
@@ -115,8 +121,7 @@ precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t o
     return st;
 }
 
-/* ---- as transforms of a model --------------------------------------------------------------------------------------
- */
+/* ---- as transforms of a model ------------------------------------------------------------------------------------ */
 
 const char *pcs_prune_refuses(const pcs_format *f)
 {

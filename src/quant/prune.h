@@ -13,11 +13,11 @@ typedef struct pcs_pruned {
 /* Of each group of `of` weights along a row (0: of the whole row) the `out` of the least |w| ||x||; of equal ones the
  * first. PRECIS_ENOMEM. */
 precis_status pcs_prune_wanda(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, uint8_t *mask);
-/* The same with the others made up for what is lost, column by column: H = X^T X, `damp` times its mean diagonal added;
+/* The same with the others made up for what is lost, column by column: H = X^T X, 0.01 of its mean diagonal added;
  * masks are chosen when the sweep comes to a group. kept: [rows][k], what the weights become. PRECIS_ENOMEM;
  * PRECIS_EFORMAT when H has no factor. */
-precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, double damp,
-                                  uint8_t *mask, float *kept);
+precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, uint8_t *mask,
+                                  float *kept);
 
 /* ---- as transforms of a model: 2 of each 4 weights along the rows of layers' matrices that will be quantized ---- */
 /* Marks what is left out, and sets what the others become. */

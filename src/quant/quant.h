@@ -87,14 +87,24 @@ precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs
 
 /* Can the job's type hold the row's largest number (finite, and within its scales)? x, y[n] and dst are overwritten. */
 bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *dst);
-/* Encode one row as f with the method (bytes are kept when the type stays the same). false, and an infinite error: a
- * number of it is not finite, or beyond the type's scales. */
+/* What coding loses: weighted squares of the error, and of the weights. */
+typedef struct pcs_row_loss { double err, norm; } pcs_row_loss;
+static inline double pcs_relative(const pcs_row_loss *l) { return l->norm > 0 ? l->err / l->norm : 0; }
+/* Where a row goes. scratch: 2 n floats and what kernels read behind them. */
+typedef struct pcs_row_out { float *scratch; uint8_t *dst; } pcs_row_out;
+/* Encode one row as the job's type with the method (bytes are kept when the type stays the same). false, and an
+ * infinite error: a number of it is not finite, or beyond the type's scales. */
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method,
-                      float *scratch, uint8_t *dst, double *err, double *norm);
-/* All rows of a tensor into out[rows * pcs_row_bytes], by a coder of rows; *error: of all, relative. Rows of threads,
- * sums in order. */
-precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method,
-                                  const pcs_row_weights *weights, uint8_t *out, double *error);
+                      const pcs_row_out *to, pcs_row_loss *loss);
+/* A tensor that is to be of a type, by a coder of rows. */
+typedef struct pcs_tensor_job {
+    const pcs_tensor *t;
+    const pcs_format *f;
+    const pcs_method *method;
+    pcs_row_weights weights;
+} pcs_tensor_job;
+/* All rows into out[rows * pcs_row_bytes]; *error: of all, relative. Rows of threads, sums in order. */
+precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor_job *job, uint8_t *out, double *error);
 /* Extremes and mean of |w| of a tensor, for formats that ask for them. */
 precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared);
 
@@ -118,22 +128,29 @@ typedef struct pcs_draw {
 } pcs_draw;
 /* Steps for a tensor of a model with so many weights. */
 size_t pcs_draw_steps(const pcs_tensor *t, double weights);
-/* rooted: an input counts by the root of its importance. */
-precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method,
-                            const precis_imatrix *imatrix, bool rooted, size_t steps);
+typedef struct pcs_draw_job {
+    const pcs_tensor *t;
+    const pcs_method *method;
+    const precis_imatrix *imatrix;
+    bool rooted; /* an input counts by the root of its importance */
+    size_t steps;
+} pcs_draw_job;
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_draw_job *job);
 /* After a failed open, too. */
 void pcs_draw_close(pcs_draw *d);
 /* *relative: weighted squared error over weighted square. steps: at most those of open. */
 precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, double *relative);
 
 /* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it.
- * books: with the types of vector books, which run slowly. *loss: their sum. */
+ * books: with the types of vector books, which take long to fit. *loss: their sum. */
 struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
 /* What pcs_loss_table_open would refuse before it measures anything: types, pins, and a profile of other tensors. */
 precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o);
-/* Is it a type of vector books, which are slow to make and to run? */
+/* Is it a type of vector books, which are slow to make? And may a plan of a file of so many bytes, whose costs were
+ * measured, take such, though nobody named them? */
 bool pcs_has_book(const pcs_format *f);
+bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const char *method, uint64_t bytes);
 enum { PCS_CHOICES = 40 }; /* types of a tensor at most */
 /* How candidates are chosen: those with books of vectors, too; without a look at the numbers, which some cannot
  * hold. */
@@ -161,7 +178,7 @@ precis_status pcs_least_check(precis_ctx *ctx, const precis_model *m, const prec
                               uint64_t max_bytes, precis_solution *solution);
 precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m,
                                   const precis_quant_options *o, bool books);
-/* From now on plans keep to so many seconds of a token, too; costs must outlive the table. */
+/* From now on plans keep to so many seconds of a token, too; costs must outlive the table. NULL: no longer. */
 precis_status pcs_loss_table_limit(pcs_loss_table *t, const struct precis_costs *costs, double seconds);
 precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution,
                                   double *loss);

@@ -46,27 +46,29 @@ typedef struct {
     pcs_fit_effort rounding;
     uint8_t *dst;
     uint64_t first, count, grain; /* rows of the part in work, and of a piece of it */
-    double *err, *norm;
+    pcs_row_loss *loss; /* of each row of the part */
     float *scratch;
     pcs_out *out;
     atomic_bool odd;         /* a row has a number that is not finite */
-} work;
+} writing;
 
 /* Piece 0 is the part before, which goes to the disk meanwhile; the others are rows. */
 static void pieces(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
-    work *w = arg;
+    writing *w = arg;
     const size_t n = (size_t)w->t->ne[0];
     const uint64_t per_row = pcs_row_bytes(w->f, n);
     if (!begin) pcs_out_drain(w->out), begin++;
     for (uint64_t r = (begin - 1) * w->grain; r < (end - 1) * w->grain && r < w->count; r++) {
         pcs_row_job j = w->job;
         j.importance = pcs_row_importance(&w->weights, w->first + r);
-        if (!pcs_quantize_row(w->t, w->first + r, &j, w->method->row ? w->method : pcs_methods[0], w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r])) atomic_store(&w->odd, true);
+        const pcs_method *coder = w->method->row ? w->method : pcs_methods[0];
+        const pcs_row_out to = { w->scratch + ith * (2 * n + 16), w->dst + r * per_row };
+        if (!pcs_quantize_row(w->t, w->first + r, &j, coder, &to, &w->loss[r])) atomic_store(&w->odd, true);
     }
 }
 
-static precis_status not_finite(work *w, size_t i)
+static precis_status not_finite(writing *w, size_t i)
 {
     const precis_model *m = w->plan->model;
     pcs_odd odd;
@@ -76,21 +78,21 @@ static precis_status not_finite(work *w, size_t i)
 }
 
 /* Rows of the tensor in work, a multiple of 16 but for the last, as rows or as panels. */
-static precis_status emit(const work *w, pcs_out *o, const void *bytes, uint64_t len)
+static precis_status emit(const writing *w, pcs_out *o, const void *bytes, uint64_t len)
 {
     if (!w->packed || !pcs_packs(w->f, w->t->dims, w->t->ne)) return pcs_out_add(o, bytes, len);
     return pcs_out_panels(o, w->f, (size_t)w->t->ne[0], bytes, len / pcs_row_bytes(w->f, (uint64_t)w->t->ne[0]));
 }
 
 /* Small numbers are no failure, as rows of zeros are none; but who asked for a type wants to know. */
-static void say_lost(const work *w, size_t i)
+static void say_lost(const writing *w, size_t i)
 {
     if (w->report->errors[i] >= 0.99)
         pcs_warn(w->ctx, "tensor %s: its numbers are so small that %s stores zeros; F32 and BF16 hold them", w->t->name,
                  w->f->name);
 }
 
-static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
+static precis_status encode_tensor(writing *w, pcs_out *o, size_t i)
 {
     const size_t n = (size_t)w->t->ne[0];
     const uint64_t all = pcs_tensor_rows(w->t), per_row = pcs_row_bytes(w->f, n);
@@ -106,35 +108,36 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     if (!st && w->f->tensor) st = pcs_tensor_shared(w->ctx, w->t, &w->shared);
     if (st) return st;
     w->dst = pcs_alloc(w->ctx, part, per_row);
-    w->err = pcs_alloc(w->ctx, 2 * part, sizeof *w->err);
+    w->loss = pcs_alloc(w->ctx, part, sizeof *w->loss);
     w->scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx) * (2 * n + 16), sizeof *w->scratch);
-    if (!w->dst || !w->err || !w->scratch) st = PRECIS_ENOMEM;
-    double err = 0, norm = 0;
+    if (!w->dst || !w->loss || !w->scratch) st = PRECIS_ENOMEM;
+    pcs_row_loss loss = { 0 };
     if (!st) st = pcs_resume_begin(w->resume, w->t->name, all * per_row);
     for (w->first = 0; w->first < all && !st; w->first += part) {
         const uint64_t count = w->count = all - w->first < part ? all - w->first : part;
-        w->norm = w->err + part;
         pcs_for(w->ctx, 1 + (count + w->grain - 1) / w->grain, 1, pieces, w);
         if (w->odd) st = not_finite(w, i);
         if (st) break;
-        for (uint64_t r = 0; r < count; r++) err += w->err[r], norm += w->norm[r];
+        for (uint64_t r = 0; r < count; r++) loss.err += w->loss[r].err, loss.norm += w->loss[r].norm;
         st = emit(w, o, w->dst, count * per_row);
         if (!st) st = pcs_resume_add(w->resume, w->dst, count * per_row);
         w->done += count * n;
         if (!st) st = pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
-    if (!st && !isfinite(err)) st = pcs_too_large(w->ctx, w->t, w->f);
+    if (!st && !isfinite(loss.err)) st = pcs_too_large(w->ctx, w->t, w->f);
     pcs_free(w->ctx, w->dst);
-    pcs_free(w->ctx, w->err);
+    pcs_free(w->ctx, w->loss);
     pcs_free(w->ctx, w->scratch);
-    w->report->methods[i] = w->f->kind == PCS_QUANT || w->f->element ? w->coded && w->coded[i].method ? w->coded[i].method : w->method->row ? w->method->name : "search" : "convert";
-    w->report->errors[i] = norm > 0 ? err / norm : 0;
+    const bool codes = w->f->kind == PCS_QUANT || w->f->element;
+    const char *of_rows = w->method->row ? w->method->name : "search";
+    w->report->methods[i] = !codes ? "convert" : w->coded && w->coded[i].method ? w->coded[i].method : of_rows;
+    w->report->errors[i] = pcs_relative(&loss);
     say_lost(w, i);
     return st ? st : pcs_resume_end(w->resume, w->report->methods[i], w->report->errors[i]);
 }
 
 /* A tensor as it is: rows are looked at just before they are copied. */
-static precis_status copy(const work *w, pcs_out *o)
+static precis_status copy(const writing *w, pcs_out *o)
 {
     const uint64_t row = pcs_tensor_row_bytes(w->t), rows = pcs_tensor_rows(w->t),
                    part = (PART / 4 / (row + 1) / 16 + 1) * 16;
@@ -149,7 +152,7 @@ static precis_status copy(const work *w, pcs_out *o)
 
 static precis_status fill(void *user, pcs_out *o, size_t i)
 {
-    work *w = user;
+    writing *w = user;
     w->t = w->plan->rows[i].tensor;
     w->f = w->plan->rows[i].to;
     w->report->methods[i] = "copy";
@@ -176,11 +179,12 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
 }
 
 /* Keys of the source, with what quantization changes. */
-static precis_status make_keys(const precis_plan *plan, const precis_quant_options *o, const char *method, pcs_arena *a, pcs_key **keys,
-                               size_t *n)
+static precis_status make_keys(const precis_plan *plan, const precis_quant_options *o, const char *method, pcs_arena *a,
+                               pcs_key **keys, size_t *n)
 {
     const precis_model *m = plan->model;
-    static const char *const ours[] = { "general.file_type", "general.quantization_version", "precis.manifest", "precis.activations", "precis.kv" };
+    static const char *const ours[] = { "general.file_type", "general.quantization_version", "precis.manifest",
+                                        "precis.activations", "precis.kv" };
     *keys = pcs_arena_alloc(a, m->n_keys + 6, sizeof **keys);
     if (!*keys) return PRECIS_ENOMEM;
     *n = 0;
@@ -191,9 +195,12 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
     }
     if (!pcs_model_key(m, pcs_no_tokenizer.name)) (*keys)[(*n)++] = pcs_no_tokenizer;
     const pcs_mix *mix = pcs_mix_by_name(plan->spec);
-    static const struct { const char *type; uint32_t id; } single[] = { { "F32", 0 }, { "F16", 1 }, { "Q4_0", 2 }, { "Q4_1", 3 }, { "Q8_0", 7 }, { "Q5_0", 8 },
-                                                                        { "Q5_1", 9 }, { "Q6_K", 18 }, { "IQ4_NL", 25 }, { "IQ4_XS", 30 }, { "BF16", 32 },
-                                                                        { "TQ1_0", 36 }, { "TQ2_0", 37 }, { "MXFP4", 38 } };
+    static const struct {
+        const char *type;
+        uint32_t id;
+    } single[] = { { "F32", 0 },   { "F16", 1 },    { "Q4_0", 2 },   { "Q4_1", 3 },    { "Q8_0", 7 },
+                   { "Q5_0", 8 },  { "Q5_1", 9 },   { "Q6_K", 18 },  { "IQ4_NL", 25 }, { "IQ4_XS", 30 },
+                   { "BF16", 32 }, { "TQ1_0", 36 }, { "TQ2_0", 37 }, { "MXFP4", 38 } };
     uint32_t id = mix ? mix->file_type : 1024; /* 1024: a guess is all that a reader can make */
     const pcs_format *f = mix ? NULL : pcs_format_by_name(plan->spec);
     for (size_t i = 0; f && i < sizeof single / sizeof *single; i++)
@@ -202,14 +209,17 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
      * planned */
     char hash[72] = "sha256:";
     precis_sha256(plan->spec, strlen(plan->spec), hash + 7);
-    char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}", precis_version(), strlen(plan->spec) > 128 ? hash : plan->spec, method,
+    char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}",
+                                  precis_version(), strlen(plan->spec) > 128 ? hash : plan->spec, method,
                                   o->imatrix && o->imatrix->source ? o->imatrix->source : "null");
     if (!text || !(text = pcs_arena_printf(a, "%-511s", text))) return PRECIS_ENOMEM;
     for (char *c = strstr(text, "\"plan\":\"") + 8, *end = strstr(text, "\",\"method\""); c < end; c++)
         if (*c == '"' || *c == '\\' || (unsigned char)*c < 32) *c = '?';
     if (id != 1024) (*keys)[(*n)++] = (pcs_key){ .name = ours[0], .type = PCS_KEY_U32, .v.u = id };
     (*keys)[(*n)++] = (pcs_key){ .name = ours[1], .type = PCS_KEY_U32, .v.u = 2 };
-    if (o->activations) (*keys)[(*n)++] = (pcs_key){ .name = ours[3], .type = PCS_KEY_STRING, .v.text = { o->activations, strlen(o->activations) } };
+    if (o->activations)
+        (*keys)[(*n)++] = (pcs_key){ .name = ours[3], .type = PCS_KEY_STRING,
+                                     .v.text = { o->activations, strlen(o->activations) } };
     if (o->kv)
         (*keys)[(*n)++] = (pcs_key){ .name = ours[4], .type = PCS_KEY_STRING, .v.text = { o->kv, strlen(o->kv) } };
     (*keys)[(*n)++] = (pcs_key){ .name = ours[2], .type = PCS_KEY_STRING, .v.text = { text, strlen(text) } };
@@ -223,51 +233,75 @@ static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
     for (size_t i = 0; i < p->n; i++)
         if (p->rows[i].to != pcs_plan_from(p, i) && pcs_plan_from(p, i)->kind == PCS_QUANT)
             n++, from = pcs_plan_from(p, i)->name;
-    if (n) pcs_warn(ctx, "REQUANTIZING: %zu tensors are quantized already (%s, ...); their first loss stays and a second one comes on top. Quantize from the F16, BF16 or F32 original when you can", n, from);
+    if (n)
+        pcs_warn(ctx,
+                 "REQUANTIZING: %zu tensors are quantized already (%s, ...); their first loss stays and a second one "
+                 "comes on top. Quantize from the F16, BF16 or F32 original when you can",
+                 n, from);
 }
 
-static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *o,
-                                    const pcs_encoded *coded, pcs_resume *resume, precis_quant_report *report,
+/* How power-of-two scales are rounded: as the options say, where the coder asks. */
+static precis_status take_rounding(precis_ctx *ctx, const char *name, const pcs_method *coder, pcs_fit_effort *rounding)
+{
+    static const struct { const char *name; pcs_fit_effort effort; } roundings[] = {
+        { "floor", PCS_FIT_FLOOR }, { "rceil", PCS_FIT_RCEIL }, { "ceil", PCS_FIT_CEIL }, { "even", PCS_FIT_EVEN },
+    };
+    *rounding = PCS_FIT_RTN;
+    if (!name) return PRECIS_OK;
+    for (size_t i = 0; i < sizeof roundings / sizeof *roundings; i++)
+        if (!strcmp(name, roundings[i].name)) *rounding = roundings[i].effort;
+    if (*rounding == PCS_FIT_RTN)
+        return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is none of floor, rceil, ceil and even", name);
+    if (coder->uses_rounding) return PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EINVAL, "how scales are rounded is for --method rtn; %s chooses them by their error",
+                    coder->name);
+}
+
+/* A tensor of the file, without its dimensions. */
+static pcs_gguf_tensor file_tensor(const pcs_plan_row *r, bool packed)
+{
+    const bool panels = packed && pcs_packs(r->to, r->tensor->dims, r->tensor->ne);
+    const uint64_t bytes = panels ? pcs_packed_bytes(r->to, r->tensor->dims, r->tensor->ne) : r->bytes;
+    return (pcs_gguf_tensor){ r->tensor->name, r->to, r->tensor->dims, { 0 }, bytes, panels };
+}
+
+/* Without a path *bytes are counted and nothing is written; report and beside may be NULL. */
+static precis_status write_or_count(precis_ctx *ctx, const pcs_write_job *j, precis_quant_report *report,
                                     const pcs_beside *beside, uint64_t *bytes)
 {
-    static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
-    if (!o) o = &defaults;
+    const precis_model *m = j->m;
+    const precis_plan *plan = j->plan;
+    const precis_quant_options *o = j->opts;
     pcs_method_set set;
-    precis_status parsed = pcs_methods_parse(ctx, o->method, &set);
-    if (parsed) return parsed;
-    if (path && !coded && (set.coder->apply || set.residual || set.transforms))
+    pcs_fit_effort rounding;
+    precis_status st = pcs_methods_parse(ctx, o->method, &set);
+    if (st) return st;
+    if (j->path && !j->coded && (set.coder->apply || set.residual || set.transforms))
         return pcs_fail(ctx, PRECIS_EINVAL, "method %s looks at the whole model: precis_job_quantize carries it out",
                         o->method);
-    static const struct { const char *name; pcs_fit_effort effort; } roundings[] = { { "floor", PCS_FIT_FLOOR }, { "rceil", PCS_FIT_RCEIL }, { "ceil", PCS_FIT_CEIL }, { "even", PCS_FIT_EVEN } };
-    pcs_fit_effort rounding = PCS_FIT_RTN;
-    for (size_t i = 0; i < 4; i++)
-        if (o->scale_rounding && !strcmp(o->scale_rounding, roundings[i].name)) rounding = roundings[i].effort;
-    if (o->scale_rounding && rounding == PCS_FIT_RTN)
-        return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is none of floor, rceil, ceil and even", o->scale_rounding);
-    if (o->scale_rounding && !set.coder->uses_rounding)
-        return pcs_fail(ctx, PRECIS_EINVAL,
-                        "how scales are rounded is for --method rtn; %s chooses them by their error", set.coder->name);
+    if ((st = take_rounding(ctx, o->scale_rounding, set.coder, &rounding))) return st;
     if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
     pcs_arena a;
     pcs_arena_init(&a, ctx);
-    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .resume = resume, .imatrix = o->imatrix, .report = report, .rounding = rounding, .packed = o->packed, .kernels = pcs_kernels_for(ctx->cpu) };
+    writing w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = j->coded, .resume = j->resume,
+                  .imatrix = o->imatrix, .report = report, .rounding = rounding, .packed = o->packed,
+                  .kernels = pcs_kernels_for(ctx->cpu) };
     pcs_methods_name(&set, w.name, sizeof w.name);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, plan->n + 1, sizeof *t);
     pcs_key *keys;
     size_t n_keys;
-    precis_status st = t ? make_keys(plan, o, w.name, &a, &keys, &n_keys) : PRECIS_ENOMEM;
+    st = t ? make_keys(plan, o, w.name, &a, &keys, &n_keys) : PRECIS_ENOMEM;
     if (!st) {
         for (size_t i = 0; i < plan->n; i++) {
             const pcs_plan_row *r = &plan->rows[i];
-            t[i] = (pcs_gguf_tensor){ r->tensor->name, r->to, r->tensor->dims, { 0 }, r->bytes, o->packed && pcs_packs(r->to, r->tensor->dims, r->tensor->ne) };
-            if (t[i].panels) t[i].bytes = pcs_packed_bytes(r->to, r->tensor->dims, r->tensor->ne);
+            t[i] = file_tensor(r, o->packed);
             memcpy(t[i].ne, r->tensor->ne, sizeof t[i].ne);
             w.total += r->tensor->n;
         }
-        if (path) warn_requantized(ctx, plan);
+        if (j->path) warn_requantized(ctx, plan);
         const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0,
                                   report ? report->sha256 : NULL, beside };
-        st = pcs_write_gguf(ctx, path, &f, bytes);
+        st = pcs_write_gguf(ctx, j->path, &f, bytes);
     }
     pcs_arena_free(&a);
     return st;
@@ -278,15 +312,15 @@ precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, co
 {
     precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
-    return write_or_count(ctx, m, plan, NULL, &o, NULL, NULL, NULL, NULL, bytes);
+    return write_or_count(ctx, &(pcs_write_job){ .m = m, .plan = plan, .opts = &o }, NULL, NULL, bytes);
 }
 
-precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
-                              precis_quant_report **report)
+precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path,
+                              const precis_quant_options *opts, precis_quant_report **report)
 {
     precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
-    return pcs_quantize_coded(ctx, m, plan, path, &o, NULL, NULL, NULL, report);
+    return pcs_quantize_coded(ctx, &(pcs_write_job){ m, plan, path, &o, NULL, NULL, NULL }, report);
 }
 
 /* What a text beside the file is made of: the report, which is whole but for the methods' names, which are still those
@@ -298,10 +332,9 @@ static precis_status tell(void *user, const char **text, size_t *len)
     return t->beside->text(t->beside->user, t->report, text, len);
 }
 
-precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
-                                 const pcs_encoded *coded, pcs_resume *resume, const pcs_report_beside *beside,
-                                 precis_quant_report **report)
+precis_status pcs_quantize_coded(precis_ctx *ctx, const pcs_write_job *job, precis_quant_report **report)
 {
+    const precis_plan *plan = job->plan;
     if (report) *report = NULL;
     precis_quant_report *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
@@ -317,13 +350,15 @@ precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const p
         memcpy(r->rows, plan->rows, plan->n * sizeof *r->rows);
         for (size_t i = 0; i < plan->n; i++) {
             r->from[i] = pcs_plan_from(plan, i)->name;
-            if (!(r->names[i] = pcs_arena_copy(&r->arena, plan->rows[i].tensor->name, strlen(plan->rows[i].tensor->name)))) st = PRECIS_ENOMEM;
+            const char *name = plan->rows[i].tensor->name;
+            if (!(r->names[i] = pcs_arena_copy(&r->arena, name, strlen(name)))) st = PRECIS_ENOMEM;
         }
-        for (size_t i = 0; opts && opts->imatrix && i < plan->n && !st; i++) { /* the coverage record */
+        const precis_imatrix *im = job->opts->imatrix;
+        for (size_t i = 0; im && i < plan->n && !st; i++) { /* the coverage record */
             uint32_t at;
             const char *name = plan->rows[i].tensor->name;
-            if (!pcs_map_get(&opts->imatrix->map, name, strlen(name), &at)) continue;
-            const pcs_importance *e = &opts->imatrix->entries[at];
+            if (!pcs_map_get(&im->map, name, strlen(name), &at)) continue;
+            const pcs_importance *e = &im->entries[at];
             r->seen[i].tokens = e->tokens;
             if (e->experts < 2) continue;
             r->seen[i].n = e->experts;
@@ -331,9 +366,9 @@ precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const p
                 st = PRECIS_ENOMEM;
             else memcpy(r->seen[i].experts, e->counts, e->experts * sizeof *e->counts);
         }
-        told t = { r, beside };
-        const pcs_beside text = { beside ? beside->suffix : NULL, tell, &t };
-        if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, resume, r, beside ? &text : NULL, &r->bytes);
+        told t = { r, job->beside };
+        const pcs_beside text = { job->beside ? job->beside->suffix : NULL, tell, &t };
+        if (!st) st = write_or_count(ctx, job, r, job->beside ? &text : NULL, &r->bytes);
         for (size_t i = 0; i < plan->n && !st; i++)
             if (r->methods[i] && !(r->methods[i] = pcs_arena_copy(&r->arena, r->methods[i], strlen(r->methods[i]))))
                 st = PRECIS_ENOMEM;
@@ -363,7 +398,9 @@ const char *precis_quant_report_sha256(const precis_quant_report *report) { retu
 precis_status precis_quant_report_get(const precis_quant_report *r, size_t i, precis_quant_row *row)
 {
     if (i >= r->n) return pcs_fail(r->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
-    const precis_quant_row all = { row->size, r->names[i], r->from[i], r->rows[i].to->name, r->methods[i], r->errors[i], r->seen[i].tokens, r->seen[i].experts, r->seen[i].n };
+    const precis_quant_row all = { row->size,           r->names[i],        r->from[i],
+                                   r->rows[i].to->name, r->methods[i],      r->errors[i],
+                                   r->seen[i].tokens,   r->seen[i].experts, r->seen[i].n };
     memcpy(row, &all, row->size < sizeof all ? row->size : sizeof all);
     return PRECIS_OK;
 }

@@ -275,9 +275,11 @@ precis_status pcs_resume_load_states(pcs_resume *r, uint32_t *layers, void *data
     const precis_status st = pcs_open_regular(r->ctx, r->states, O_RDONLY, &fd, &sb);
     if (st) return st;
     uint64_t at = 0;
-    const bool ok = read(fd, &h, sizeof h) == (ssize_t)sizeof h && !memcmp(h.magic, magic, 8) && !memcmp(h.key, r->key, 64) && h.len == len;
+    const bool ok = read(fd, &h, sizeof h) == (ssize_t)sizeof h && !memcmp(h.magic, magic, 8) &&
+                    !memcmp(h.key, r->key, 64) && h.len == len;
     while (ok && at < len) {
-        const ssize_t k = pread(fd, (char *)data + at, len - at < 1u << 30 ? len - at : 1u << 30, (off_t)(sizeof h + at));
+        const ssize_t k = pread(fd, (char *)data + at, len - at < 1u << 30 ? len - at : 1u << 30,
+                                (off_t)(sizeof h + at));
         if (k <= 0) break;
         at += (uint64_t)k;
     }

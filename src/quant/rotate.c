@@ -67,7 +67,7 @@ static bool there(const pcs_work *w, int layer, pcs_tensor_role role)
     return pcs_model_part(w->m, layer, role, PCS_END_weight) != NULL;
 }
 
-static precis_status refuse(const pcs_work *w, uint32_t width)
+static precis_status refuse_rotation(const pcs_work *w, uint32_t width)
 {
     static const pcs_tensor_role post[] = { PCS_ROLE_post_attention_norm, PCS_ROLE_post_ffw_norm,
                                             PCS_ROLE_attn_output_norm, PCS_ROLE_layer_output_norm };
@@ -127,7 +127,7 @@ static precis_status apply_rotate(pcs_work *w)
     static const pcs_tensor_role of_out[] = { PCS_ROLE_output, PCS_ROLE_none };
     const uint32_t width = (uint32_t)pcs_arch_int(w->m, "embedding_length", 0, NULL);
     const int64_t layers = pcs_arch_int(w->m, "block_count", 0, NULL);
-    precis_status st = refuse(w, width);
+    precis_status st = refuse_rotation(w, width);
     float *sign = st ? NULL : pcs_alloc(w->ctx, width, sizeof *sign), *data;
     if (st || !sign) return st ? st : PRECIS_ENOMEM;
     uint64_t seed = w->ctx->opt.seed ^ 0x20747u;
@@ -138,7 +138,9 @@ static precis_status apply_rotate(pcs_work *w)
         const int64_t rows = (int64_t)pcs_tensor_rows(embed);
         st = pcs_work_add(w, "output.weight", rows, width, &data);
         embed = pcs_model_tensor(w->m, "token_embd.weight");
-        for (int64_t r = 0; r < rows && !st; r++) pcs_decode(embed->format, width, embed->data + (uint64_t)r * pcs_tensor_row_bytes(embed), data + (uint64_t)r * width);
+        for (int64_t r = 0; r < rows && !st; r++)
+            pcs_decode(embed->format, width, embed->data + (uint64_t)r * pcs_tensor_row_bytes(embed),
+                       data + (uint64_t)r * width);
         if (!st)
             pcs_warn(w->ctx, "rotate: the embedding and the head were one tensor; the final norm's gain goes into the "
                              "head, so there are two now");

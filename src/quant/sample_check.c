@@ -70,7 +70,8 @@ precis_status pcs_sample_check(precis_ctx *ctx, precis_tokenizer *t, const pcs_w
 {
     const double loops = pcs_sample_loops(w);
     if (loops > LOOPS_MOST)
-        return pcs_fail(ctx, PRECIS_EINVAL, "the text that the model makes of itself to calibrate on repeats itself in %.0f "
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "the text that the model makes of itself to calibrate on repeats itself in %.0f "
                         "%% of its places: give --calib FILE with text of the kind that it will meet, or --no-calib",
                         100 * loops);
     if (t && is_one_script(t, w))

@@ -17,7 +17,8 @@ precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_m
                               precis_runner_options *o)
 {
     const int64_t context = pcs_arch_int(m, "context_length", 2048, NULL);
-    const uint64_t each = (tokens + PCS_SAMPLED_SEQUENCES - 1) / PCS_SAMPLED_SEQUENCES, longest = context < PCS_SAMPLED_LENGTH ? (uint64_t)context : PCS_SAMPLED_LENGTH;
+    const uint64_t each = (tokens + PCS_SAMPLED_SEQUENCES - 1) / PCS_SAMPLED_SEQUENCES,
+                   longest = context < PCS_SAMPLED_LENGTH ? (uint64_t)context : PCS_SAMPLED_LENGTH;
     o->arithmetic = PRECIS_REFERENCE;
     o->sequences = o->batch = o->outputs = PCS_SAMPLED_SEQUENCES;
     o->context = (uint32_t)(each < longest ? each : longest);

@@ -25,7 +25,8 @@ static precis_status apply(pcs_work *w)
             float *s = pcs_alloc(w->ctx, (size_t)g.width, sizeof *s);
             if (!e || !s) {
                 pcs_free(w->ctx, s);
-                st = s ? pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: nothing multiplies by it", g.weights[0]) : PRECIS_ENOMEM;
+                st = s ? pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: nothing multiplies by it", g.weights[0])
+                       : PRECIS_ENOMEM;
                 break;
             }
             for (size_t k = 0; k < g.n_weights && !st; k++) {

@@ -4,7 +4,7 @@
 
 static precis_status by(precis_ctx *ctx, const pcs_pruned *p, uint8_t *mask, float *kept)
 {
-    return pcs_prune_sparsegpt(ctx, p, 2, 4, 0.01, mask, kept);
+    return pcs_prune_sparsegpt(ctx, p, 2, 4, mask, kept);
 }
 
 extern const pcs_method pcs_method_sparsegpt;
@@ -12,5 +12,6 @@ extern const pcs_method pcs_method_sparsegpt;
 static precis_status apply(pcs_work *w) { return pcs_prune_model(w, &pcs_method_sparsegpt, by, true); }
 
 const pcs_method pcs_method_sparsegpt = {
-    .name = "sparsegpt", .kind = PCS_TRANSFORM, .apply = apply, .refuses = pcs_prune_refuses, .does = PCS_PRUNES, .in_sweep = true, .coder = "gptq",
+    .name = "sparsegpt", .kind = PCS_TRANSFORM, .apply = apply, .refuses = pcs_prune_refuses, .does = PCS_PRUNES,
+    .in_sweep = true, .coder = "gptq",
 };

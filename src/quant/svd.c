@@ -58,10 +58,15 @@ static void orthonormal(float *q, size_t m, size_t k)
     }
 }
 
-/* a[rank][n], b[rows][rank] with b a ~ e. Returns the part of e's squares that is left. */
-static precis_status factor(precis_ctx *ctx, const float *e, size_t rows, size_t n, size_t rank, float *a, float *b,
-                            double *left)
+/* e[rows][n] ~ b a, with a[rank][n] and b[rows][rank]. */
+typedef struct { const float *e; size_t rows, n, rank; float *a, *b; } low_rank;
+
+/* Makes a and b. *left: the part of e's squares that they leave. */
+static precis_status factor(precis_ctx *ctx, const low_rank *l, double *left)
 {
+    const float *e = l->e;
+    float *a = l->a, *b = l->b;
+    const size_t rows = l->rows, n = l->n, rank = l->rank;
     const size_t least = rows < n ? rows : n, k = rank + OVER < least ? rank + OVER : least;
     float *v = pcs_alloc(ctx, n * k, sizeof *v), *u = pcs_alloc(ctx, rows * k, sizeof *u);
     if (!v || !u) {
@@ -111,7 +116,7 @@ static precis_status coded(pcs_work *w, size_t i, const pcs_row_weights *weights
     const char *name = w->coded[i].method ? w->coded[i].method : coder->name;
     pcs_encoded *e = &w->coded[i];
     precis_status st = pcs_encoded_open(w->ctx, e, t, f);
-    if (!st) st = pcs_quantize_tensor(w->ctx, t, f, coder, weights, e->bytes, &e->error);
+    if (!st) st = pcs_quantize_tensor(w->ctx, &(pcs_tensor_job){ t, f, coder, *weights }, e->bytes, &e->error);
     if (st) pcs_encoded_close(w->ctx, e);
     else e->method = name;
     return st;
@@ -138,7 +143,7 @@ static precis_status residual(pcs_work *w, size_t i, size_t rank, const float *o
     snprintf(name, sizeof name, "%.*s.svd_b", (int)(stem < 100 ? stem : 100), t.name);
     if (!st) st = pcs_work_add(w, name, (int64_t)rows, (int64_t)rank, &b);
     double left = 0;
-    if (!st) st = factor(w->ctx, e, rows, n, rank, a, b, &left);
+    if (!st) st = factor(w->ctx, &(low_rank){ e, rows, n, rank, a, b }, &left);
     for (size_t k = 0; k < rank && !st; k++)
         for (size_t c = 0; c < n; c++) a[k * n + c] /= root[c];
     pcs_free(w->ctx, e);

@@ -5,14 +5,14 @@
 #include "run/runner.h"
 #include "text/tokenizer.h"
 
-#define SAMPLED 8192 /* tokens */
-#define WINDOW 512
-#define LEAST 64     /* tokens */
+#define TOKENS_SAMPLED 8192 /* tokens */
+#define TOKENS_WINDOW 512
+#define TOKENS_LEAST 64     /* tokens */
 
 static precis_status sample(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, pcs_windows *w)
 {
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    const uint64_t wanted = o->tokens ? o->tokens : SAMPLED;
+    const uint64_t wanted = o->tokens ? o->tokens : TOKENS_SAMPLED;
     precis_runner *r = NULL;
     precis_tokenizer *t = NULL;
     uint64_t made;
@@ -34,7 +34,7 @@ precis_status pcs_windows_of_texts(precis_ctx *ctx, const precis_model *m, const
     precis_tokenizer *t;
     precis_status st = precis_tokenizer_open(ctx, &t, m);
     if (st) return st;
-    const uint32_t longest = rule->length ? rule->length : WINDOW;
+    const uint32_t longest = rule->length ? rule->length : TOKENS_WINDOW;
     const uint32_t window = context < longest ? (uint32_t)context : longest;
     const uint64_t most = o->tokens ? o->tokens : UINT64_MAX;
     for (size_t i = 0; i < o->n_texts && !st && w->n_ids < most; i++) {
@@ -64,7 +64,7 @@ precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const pre
                                uint32_t length, pcs_windows *w)
 {
     static const char who[] = "methods that look at the whole model need";
-    const pcs_window_rule rule = { .length = length, .shortest = 2, .least = LEAST, .who = who,
+    const pcs_window_rule rule = { .length = length, .shortest = 2, .least = TOKENS_LEAST, .who = who,
                                    .limit = " (--calib-tokens)" };
     if (o->n_texts) return pcs_windows_of_texts(ctx, m, o, &rule, w);
     *w = (pcs_windows){ .ctx = ctx };

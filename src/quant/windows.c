@@ -23,7 +23,7 @@ precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n)
         w->ids = grown;
         w->cap_ids = cap;
     }
-    memcpy(w->ids + w->n_ids, ids, n * sizeof *ids);
+    if (n) memcpy(w->ids + w->n_ids, ids, n * sizeof *ids);
     w->n_ids += n;
     w->lengths[w->n++] = n;
     if (n > w->longest) w->longest = n;

@@ -14,7 +14,9 @@ precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *or
     w->formats = pcs_alloc(ctx, origin->n_tensors + 1, sizeof *w->formats);
     if (!w->formats) st = PRECIS_ENOMEM;
     precis_plan *plan = NULL;
-    if (!st && (type || w->set.transforms)) st = precis_plan_types(ctx, &plan, origin, type ? type : "Q4_0", 0); /* a budget has no types yet: 4 bits stand for them */
+    if (!st && (type || w->set.transforms))
+        st = precis_plan_types(ctx, &plan, origin, type ? type : "Q4_0",
+                               0); /* a budget has no types yet: 4 bits stand for them */
     for (size_t i = 0; plan && i < origin->n_tensors; i++)
         if (plan->rows[i].to != pcs_resting(&origin->tensors[i])) w->formats[i] = plan->rows[i].to;
     precis_plan_close(&plan);

@@ -23,6 +23,13 @@ static const char *backend_row(size_t i, char *text, size_t cap)
 {
     return precis_net_backend(i, text, cap) ? text : NULL;
 }
+static const char *net_method(size_t i) { return precis_net_method_name(i, NULL); }
+static const char *net_method_row(size_t i, char *text, size_t cap)
+{
+    const char *what, *name = precis_net_method_name(i, &what);
+    if (name) snprintf(text, cap, "%-16s %s", name, what);
+    return name ? text : NULL;
+}
 static const char *reader(size_t i) { return pcs_readers[i] ? pcs_readers[i]->name : NULL; }
 static const char *writer(size_t i) { return pcs_writers[i] ? pcs_writers[i]->name : NULL; }
 static const char *arch(size_t i) { return pcs_archs[i] ? pcs_archs[i]->name : NULL; }
@@ -86,7 +93,7 @@ static const struct {
     { "ops", op, op_row },         { "passes", pass, NULL },       { "cache", kv, NULL },
     { "kernels", kernel, NULL },   { "tasks", task, NULL },        { "laws", law, NULL },
     { "objectives", objective, NULL }, { "limits", limit, NULL },  { "observers", observer, observer_row },
-    { "backends", backend, backend_row },
+    { "backends", backend, backend_row }, { "net-methods", net_method, net_method_row },
     { "parts", pcs_part_name, pcs_part_row },
 };
 

@@ -150,6 +150,40 @@ precis_value precis_net_graph_output(const precis_net *net, size_t i)
     return net->symbolic.graph && i < net->file->n_outputs ? net->symbolic.outputs[i] : -1;
 }
 
+/* Results of nodes that the pass made, or gave other inputs. */
+static precis_status count_made(precis_graph *g, precis_net_pass *p)
+{
+    const size_t n = g->n_values;
+    const precis_value **before = pcs_alloc(g->ctx, n + 1, sizeof *before);
+    if (!before) return PRECIS_ENOMEM;
+    pcs_graph_renumber(g);
+    for (size_t v = 0; v < n; v++) before[v] = g->values[v].node < 0 ? NULL : g->nodes[g->values[v].node].in;
+    const precis_status st = precis_graph_pass(g, p->name);
+    p->made = 0;
+    for (size_t v = 0; v < n && !st; v++) {
+        const int32_t node = g->values[v].node;
+        p->made += node >= 0 && g->nodes[node].in != before[v];
+    }
+    pcs_free(g->ctx, before);
+    return st;
+}
+
+precis_status precis_net_passes(precis_net *net, precis_net_pass passes[PRECIS_NET_PASSES])
+{
+    static const char *const names[PRECIS_NET_PASSES] = { "fold_pad",          "fold_batch_norm", "fold_scale",
+                                                          "raise_activations", "raise_gelu",      "raise_layer_norm",
+                                                          "raise_attention" };
+    pcs_netfile_graph f = { 0 };
+    precis_status st = pcs_netfile_import(net->file, NULL, &f);
+    for (size_t i = 0; i < PRECIS_NET_PASSES && !st; i++) {
+        passes[i] = (precis_net_pass){ .name = names[i] };
+        st = count_made(f.graph, &passes[i]);
+        if (!st) st = precis_graph_pass(f.graph, "drop_unused");
+    }
+    pcs_netfile_graph_close(net->ctx, &f);
+    return st;
+}
+
 /* ---- inputs ------------------------------------------------------------------------------------- */
 
 static void shape_text(uint32_t dims, const int64_t *shape, const char *const *symbols, char *out, size_t room)
@@ -295,6 +329,7 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         if (!st || net->need == before) break;
     }
     if (!st) st = pcs_graph_lower(net->graph.graph);
+    if (!st) st = precis_graph_pass(net->graph.graph, "raise_attention");
     if (st) return st;
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"

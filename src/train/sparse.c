@@ -47,7 +47,7 @@ static precis_status prune_one(pcs_train_run *t, const pcs_trained *p, uint8_t *
     if (set->method == PCS_PRUNE_SPARSEGPT) {
         float *kept = pcs_alloc(t->ctx, p->n, sizeof *kept);
         const precis_status st =
-            kept ? pcs_prune_sparsegpt(t->ctx, &w, set->out, set->of, 0.01, mask, kept) : PRECIS_ENOMEM;
+            kept ? pcs_prune_sparsegpt(t->ctx, &w, set->out, set->of, mask, kept) : PRECIS_ENOMEM;
         if (!st) memcpy(p->data, kept, p->n * sizeof *kept);
         pcs_free(t->ctx, kept);
         return st;

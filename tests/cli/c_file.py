@@ -131,9 +131,17 @@ def perceptron():
     return model(graph(nodes, [port("x", F32, ["N", 12])], [port("y", F32, ["N", 3])], ints))
 
 
+def bell():
+    """GELU in both forms."""
+    ints = [floats("w1", [16, 12], noise(192, .5)), floats("w2", [16, 16], noise(256, .5)), floats("w3", [3, 16], noise(48, .3))]
+    nodes = [node("Gemm", ["x", "w1"], ["a"], name="a", transB=1), node("Gelu", ["a"], ["g"], name="g"), node("Gemm", ["g", "w2"], ["b"], name="b", transB=1),
+             node("Gelu", ["b"], ["h"], name="h", approximate="tanh"), node("Gemm", ["h", "w3"], ["y"], name="c", transB=1)]
+    return model(graph(nodes, [port("x", F32, ["N", 12])], [port("y", F32, ["N", 3])], ints), opset=20)
+
+
 def nets(folder):
     os.makedirs(folder, exist_ok=True)
-    for name, net, shape in (("mobile", mobile(), [3, 8, 8]), ("line", line(), [4, 16]), ("perceptron", perceptron(), [12]), ("up", up(), [2, 6, 5])):
+    for name, net, shape in (("mobile", mobile(), [3, 8, 8]), ("line", line(), [4, 16]), ("perceptron", perceptron(), [12]), ("bell", bell(), [12]), ("up", up(), [2, 6, 5])):
         open(os.path.join(folder, name + ".onnx"), "wb").write(net)
         each = 1
         for d in shape:

@@ -10,7 +10,7 @@ mkdir -p "$work/more"
 python3 "$root/tests/faults/nets_quant.py" make "$work/more" || exit 1
 cp "$work/more/small.onnx" "$f/small.onnx"
 cp "$work/more/calib.npy" "$f/small.npy"
-nets="small mobile line perceptron up"
+nets="small mobile line perceptron bell up"
 given=$root/../shared/reference/nets # onnxruntime's and torch's quantizers made these of one net
 if [ -d "$given" ]; then
     for net in net net_qdq_s8s8_channel net_qdq_u8s8_channel_reduced net_qdq_sym; do

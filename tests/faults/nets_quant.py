@@ -70,8 +70,59 @@ def recurrent():
     return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [1, "N", 3])], ints))
 
 
+def lstm():
+    """An LSTM both ways, more units than a block of sixteen, and what reads all of its states."""
+    ints = [floats("w", [2, 80, 6], noise(960, .4)), floats("r", [2, 80, 20], noise(3200, .2)), floats("b", [2, 160], noise(320, .1)), floats("v", [20, 3], noise(60))]
+    nodes = [node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node("LSTM", ["t", "w", "r", "b"], ["all"], name="lstm", hidden_size=20, direction="bidirectional"),
+             node("MatMul", ["all", "v"], ["y"], name="head")]
+    return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [3, 2, "N", 3])], ints))
+
+
+def middles():
+    """conv -> an op of another kind -> conv or a product: between nodes that take codes and give codes."""
+    c = lambda op, ins, out="m", **a: node(op, ins, [out], name=a.pop("called", out), **a)
+    pool = dict(kernel_shape=[2, 2], strides=[2, 2])
+    padded = dict(kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    yield "max", [c("MaxPool", ["c"], **pool)], 8
+    yield "max_padded", [c("Relu", ["c"], "r"), c("MaxPool", ["r"], strides=[2, 2], **padded)], 8
+    yield "mean", [c("AveragePool", ["c"], **pool)], 8
+    yield "mean_padded", [c("AveragePool", ["c"], count_include_pad=1, **padded)], 8
+    yield "two_pools", [c("MaxPool", ["c"], "p", **pool), c("AveragePool", ["p"], **pool)], 8
+    yield "global_mean", [c("GlobalAveragePool", ["c"])], 8
+    yield "global_max", [c("GlobalMaxPool", ["c"])], 8
+    yield "mean_of_axes", [c("ReduceMean", ["c"], axes=[3, 2], keepdims=1)], 8
+    yield "mean_of_ends", [c("ReduceMean", ["c"], axes=[-1, -2], keepdims=1)], 8
+    yield "mean_of_others", [c("ReduceMean", ["c"], "a", axes=[1, 2], keepdims=1), c("Add", ["a", "c"])], 8
+    yield "joined_pool", [c("MaxPool", ["c"], "p", **padded), c("Concat", ["c", "p"], axis=1)], 16
+    yield "joined_mean", [c("AveragePool", ["c"], "p", **padded), c("Concat", ["c", "p"], axis=1)], 16
+    yield "joined_input", [c("Concat", ["c", "x"], axis=1)], 11
+    yield "added_pool", [c("MaxPool", ["c"], "p", **padded), c("Add", ["p", "c"])], 8
+    yield "moved", [c("Reshape", ["c", "to"], "a"), c("Transpose", ["a"], "b", perm=[0, 2, 1, 3, 4]), c("Reshape", ["b", "back"])], 8
+    yield "cut", [c("Slice", ["c", "from", "end", "axis"])], 4
+    yield "padded", [c("Pad", ["c", "around"])], 8
+    yield "wider", [c("Resize", ["c", "", "twice"], mode="nearest")], 8
+    yield "gated", [c("Sigmoid", ["c"], "s"), c("Mul", ["c", "s"])], 8
+    yield "squeezed", [c("GlobalAveragePool", ["c"], "g"), c("Sigmoid", ["g"], "s"), c("Mul", ["c", "s"])], 8
+    yield "flat", [c("GlobalAveragePool", ["c"], "g"), c("Flatten", ["g"])], 0
+    yield "last", [c("MaxPool", ["c"], "p", **pool), c("Transpose", ["p"], perm=[0, 2, 3, 1])], 0
+
+
+def middle(nodes, channels):
+    """channels: of what the second convolution takes; 0: a product takes the eight in the last dimension."""
+    ints = [floats("w", [8, 3, 3, 3], noise(216, .3)), floats("bias", [8], noise(8, .1)), longs("to", [0, 2, 4, 8, 8]), longs("back", [0, 8, 8, 8]),
+            longs("from", [2]), longs("end", [6]), longs("axis", [1]), longs("around", [0, 0, 1, 1, 0, 0, 1, 1]), floats("twice", [4], [1, 1, 2, 2])]
+    ints.append(floats("v", [6, channels, 1, 1], noise(6 * channels, .3)) if channels else floats("v", [8, 5], noise(40, .3)))
+    last = node("Conv" if channels else "MatMul", ["m", "v"], ["y"], name="end")
+    return model(graph([node("Conv", ["x", "w", "bias"], ["c"], name="begin", pads=[1, 1, 1, 1]), *nodes, last],
+                       [port("x", F32, ["N", 3, 8, 8])], [port("y", F32, [])], ints))
+
+
 def make(w):
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent())):
+    with open(f"{w}/middles.txt", "w") as table:
+        for name, nodes, channels in middles():
+            open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
+            table.write(name + "\n")
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
@@ -85,8 +136,8 @@ def make(w):
     open(f"{w}/nan.npy", "wb").write(npy(bad, (1, 3, 8, 8)))
 
 
-def ops(path):
-    """Ops of a file and how often: of the graph's nodes, by a walk over protobuf."""
+def nodes_of(path):
+    """(op, name) of the graph's nodes, by a walk over protobuf."""
     def fields(data):
         at = 0
         while at < len(data):
@@ -108,12 +159,20 @@ def ops(path):
             if data[at - 1] < 128:
                 return v, at
 
-    count = {}
     for n, g in fields(open(path, "rb").read()):
         for k, v in fields(g) if n == 7 else ():
             if k == 1:
-                op = next(x for i, x in fields(v) if i == 4).decode()
-                count[op] = count.get(op, 0) + 1
+                yield tuple(next((x for i, x in fields(v) if i == number), b"").decode() for number in (4, 3))
+
+
+def ops(path):
+    """Ops of a file and how often. Two nodes of one name are a fault: onnxruntime loads no such file."""
+    count, names = {}, set()
+    for op, name in nodes_of(path):
+        count[op] = count.get(op, 0) + 1
+        if name and name in names:
+            count[f"TWICE:{name}"] = 1
+        names.add(name)
     print(" ".join(f"{k}={v}" for k, v in sorted(count.items())))
 
 

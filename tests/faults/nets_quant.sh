@@ -29,8 +29,8 @@ ops() { # ops FILE.onnx TEXT ...: words that the list of ops must have
 }
 
 # Written as it is: the same bits, and ops that engines fuse.
-for net in small floating big_bias shapes recurrent; do
-    case $net in small) x=eval ;; floating | recurrent) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
+for net in small floating big_bias shapes recurrent lstm; do
+    case $net in small) x=eval ;; floating | recurrent | lstm) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
     run "$work/$net.onnx" "$work/$x.npy" "$work/$net.float.npy"
     expect 0 "$precis" convert "$work/$net.onnx" -o "$work/$net.out.onnx" --json
     json "j['opset'] >= 13 and j['nodes'] > 0"
@@ -78,6 +78,20 @@ run "$work/p.onnx" "$work/eval.npy" "$work/p.npy"
 at_least 60 "$work/q.npy" "$work/p.npy" "QLinear ops beside QDQ"
 ops "$work/p.onnx" QLinearConv=3 QLinearAdd=1 QLinearConcat=1 MaxPool=1
 
+# Any op between two that take codes: the file is written, has no name twice, and gives what QDQ gives.
+while read -r name; do
+    quant "middle_$name" mq --static --calib "$work/calib.npy"
+    run "$work/mq.onnx" "$work/eval.npy" "$work/mq.npy"
+    quant "middle_$name" mp --static --calib "$work/calib.npy" --qop
+    ops "$work/mp.onnx" QLinearConv
+    if grep TWICE "$work/ops"; then
+        echo "middle_$name: two nodes have one name"
+        failed=1
+    fi
+    run "$work/mp.onnx" "$work/eval.npy" "$work/mp.npy"
+    at_least 45 "$work/mq.npy" "$work/mp.npy" "QLinear ops around $name"
+done <"$work/middles.txt"
+
 # What is quantized already goes over as it is; a way to quantize it is refused.
 for net in q p; do
     expect 0 "$precis" quant "$work/$net.onnx" -o "$work/over.onnx"
@@ -118,6 +132,26 @@ json "[n for n in j['nodes'] if n['op'] == 'recurrent'][0]['method'].startswith(
 run "$work/r.onnx" "$work/rows.npy" "$work/r.npy"
 at_least 28 "$work/recurrent.float.npy" "$work/r.npy" "a recurrent net"
 ops "$work/r.onnx" GRU=1 DequantizeLinear=2 MatMulInteger=1
+
+# An LSTM: x and h in 8 bits, the same bits from any number of threads and at any level of instructions.
+quant lstm l --dynamic
+json "[n for n in j['nodes'] if n['op'] == 'recurrent'][0]['method'].startswith('dynamic')"
+ops "$work/l.onnx" DynamicQuantizeLSTM=1 MatMulInteger=1
+run "$work/l.onnx" "$work/rows.npy" "$work/l.npy"
+at_least 28 "$work/lstm.float.npy" "$work/l.npy" "an LSTM in codes"
+for net in l lstm; do
+    run "$work/$net.onnx" "$work/rows.npy" "$work/want.npy"
+    for level in scalar avx2 avxvnni avx512vnni; do
+        for threads in 1 2 3; do
+            rm -rf "$work/dir"
+            PRECIS_CPU=$level expect 0 "$precis" run "$work/$net.onnx" --input "x=$work/rows.npy" --output-dir "$work/dir" --threads $threads
+            cmp "$work/want.npy" "$work/dir/y.npy" || failed=1
+        done
+    done
+done
+expect 0 "$precis" quant "$work/l.onnx" -o "$work/over.onnx"
+run "$work/over.onnx" "$work/rows.npy" "$work/over.npy"
+cmp "$work/l.npy" "$work/over.npy" || failed=1
 
 # A node that stays in float is listed with its reason; --strict makes it an error.
 quant floating f --static --calib "$work/rows.npy"

@@ -10,6 +10,7 @@ def make(w):
     put = lambda name, data: open(f"{w}/{name}.npy", "wb").write(data)
     x = ramp(200)
     put("x", npy(x[:24], (2, 3, 4)))
+    put("six", npy(x[:6], (6,)))
     put("flat", npy(x[:8], (2, 4)))
     put("seven", npy(x[:28], (7, 4)))
     put("pair", npy(x[:8], (2, 4)))

@@ -81,6 +81,9 @@ for net in linear codes dynamic picture; do
     expect 0 "$precis" run "$work/$net.onnx" --input "x=$work/$array.npy" --output-dir "$work/out_dir"
     cmp "$work/own_$net/y.npy" "$work/out_dir/y.npy" || failed=1
 done
+run 0 along --input "x=$work/six.npy" --input "k=$work/k.npy"
+out y "near(v, [2 * x[2], 2 * x[5]])"
+expect 0 "$precis" convert "$nets/along.pt2" -o "$work/along.onnx"
 expect 0 "$precis" inspect "$work/codes.onnx" --json
 json "j['ops'] == {'QuantizeLinear': 1, 'DequantizeLinear': 1}"
 

@@ -257,6 +257,28 @@ static void test_shapes(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* The largest of a window with NaN in it is NaN, as in torch; -infinity is a number. */
+static void test_pool_nan(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    precis_graph *g;
+    precis_program *p;
+    OK(ctx, precis_graph_open(ctx, &g));
+    const precis_value x = precis_graph_input(g, "x", 4, (int64_t[]){ 1, 1, 2, 8 });
+    const precis_value y = precis_graph_node(g, "pool", "max_pool", NULL, 1, &x);
+    precis_graph_output(g, y);
+    OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
+    const float data[] = { 1, 2, NAN, 1, 3, 1, -INFINITY, -INFINITY, 3, 0, 1, 1, 2, NAN, -INFINITY, -INFINITY };
+    OK(ctx, precis_program_set_input(p, x, data));
+    OK(ctx, precis_program_run(p));
+    const float *out = precis_program_get(p, y);
+    assert_true(out[0] == 3 && isnan(out[1]) && isnan(out[2]) && out[3] == -INFINITY);
+    precis_program_close(&p);
+    precis_graph_close(&g);
+    precis_ctx_close(&ctx);
+}
+
 /* Own exp, log and sine against libm. */
 static void test_math(void **state)
 {
@@ -283,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_conv),   cmocka_unit_test(test_errors),
                                         cmocka_unit_test(test_codes),  cmocka_unit_test(test_symbols),
-                                        cmocka_unit_test(test_shapes), cmocka_unit_test(test_math) };
+                                        cmocka_unit_test(test_shapes), cmocka_unit_test(test_math),
+                                        cmocka_unit_test(test_pool_nan) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

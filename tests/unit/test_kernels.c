@@ -398,6 +398,7 @@ static void check_gemm_wide(const pcs_kernel *k)
 #include "check_bf16.h"
 #include "check_columns.h"
 #include "check_encode.h"
+#include "check_functions.h"
 #include "check_kv.h"
 
 static void check_log_sum(const pcs_kernel *k)
@@ -469,7 +470,6 @@ static void check_peak(const pcs_kernel *k) { counts(k, k->run.peak); }
 static void check_peakf(const pcs_kernel *k) { counts(k, k->run.peakf); }
 static void check_peak_bf16(const pcs_kernel *k) { counts(k, k->run.peak_bf16); }
 static void check_mv(const pcs_kernel *k) { check_mp(k); }
-
 /* Every operation has a check: one that is not written does not compile. */
 static void (*const checks[])(const pcs_kernel *k) = {
 #define OP(name, args) [PCS_DO_##name] = check_##name,

@@ -69,7 +69,7 @@ static void test_feedback(void **state)
                 h[i * n + j] = s;
             }
         }
-        assert_true(pcs_feedback(ctx, n, h, order, 0.25, work, a));
+        assert_true(pcs_feedback(ctx, &(pcs_damped){ n, h, order, 0.25 }, work, a));
 #define A(i, c) ((i) == (c) ? 1.0 : (double)a[PCS_FEEDBACK_PANEL((c) / 16) + (i) * 16 + (c) % 16])
         for (size_t i = n; i-- > 0;)
             for (size_t c = i + 1; c-- > 0;) { /* H = A D A^T, D from the last on */
@@ -84,7 +84,7 @@ static void test_feedback(void **state)
                 assert_true(a[PCS_FEEDBACK_PANEL(c / 16) + i * 16 + c % 16] == 0);
 #undef A
         h[0] = -1.0; /* not positive definite */
-        assert_false(pcs_feedback(ctx, n, h, order, 0, work, a));
+        assert_false(pcs_feedback(ctx, &(pcs_damped){ n, h, order, 0 }, work, a));
         free(a);
         free(work);
         free(square);

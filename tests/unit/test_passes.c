@@ -101,6 +101,54 @@ static precis_value crossed(precis_graph *g, precis_value x)
     return precis_graph_node(g, "product", "mul", NULL, 2, (precis_value[]){ c, s });
 }
 
+/* Zeros around positions, beside pads of the convolution's own; [1, 4, 5, 5] again by a kernel of 3. */
+static precis_value padded(precis_graph *g, precis_value x)
+{
+    float w[O * C * 9], zero = 0;
+    const int64_t pads[] = { 0, 0, 1, 0, 0, 0, 0, 1 }, own[] = { 0, 1, 1, 0 }, shape[] = { O, C, 3, 3 };
+    test_fill(w, O * C * 9, 3, 1);
+    const precis_attr *around = PRECIS_ATTRS(precis_attr_list("pads", 8, pads));
+    const precis_value wide = precis_graph_node(
+        g, "pad", "pad", around, 2, (precis_value[]){ x, precis_graph_constant(g, "zero", 0, NULL, &zero) });
+    return precis_graph_node(g, "conv", "conv", PRECIS_ATTRS(precis_attr_list("pads", 4, own)), 2,
+                             (precis_value[]){ wide, precis_graph_constant(g, "w", 4, shape, w) });
+}
+
+/* Ones, or channels that are added: nothing to fold. */
+static precis_value padded_by_one(precis_graph *g, precis_value x)
+{
+    float w[O * C * 9], one = 1;
+    const int64_t pads[] = { 0, 0, 1, 1, 0, 0, 1, 1 }, shape[] = { O, C, 3, 3 };
+    test_fill(w, O * C * 9, 3, 1);
+    const precis_attr *around = PRECIS_ATTRS(precis_attr_list("pads", 8, pads));
+    const precis_value wide = precis_graph_node(
+        g, "pad", "pad", around, 2, (precis_value[]){ x, precis_graph_constant(g, "one", 0, NULL, &one) });
+    return precis_graph_node(g, "conv", "conv", NULL, 2,
+                             (precis_value[]){ wide, precis_graph_constant(g, "w", 4, shape, w) });
+}
+
+/* y as its norm by constants: 4 channels. */
+static precis_value normed(precis_graph *g, precis_value y)
+{
+    static const float of[][O] = {
+        { 0.5f, -1, 2, 0.25f }, { 1, 2, 3, 4 }, { 0.1f, 0, -0.1f, 1 }, { 1, 2, 0.5f, 4 }
+    };
+    const int64_t n = O;
+    precis_value in[5] = { y };
+    for (int i = 0; i < 4; i++) in[1 + i] = precis_graph_constant(g, "n", 1, &n, of[i]);
+    return precis_graph_node(g, "norm", "batch_norm", NULL, 5, in);
+}
+
+/* Two groups of two channels to two: each group has its own norms. */
+static precis_value transposed(precis_graph *g, precis_value x)
+{
+    float w[C * 2];
+    const int64_t shape[] = { C, 2, 1, 1 };
+    test_fill(w, C * 2, 3, 1);
+    const precis_value in[] = { x, precis_graph_constant(g, "w", 4, shape, w) };
+    return normed(g, precis_graph_node(g, "up", "conv_transpose", PRECIS_ATTRS(precis_attr_int("groups", 2)), 2, in));
+}
+
 #define CONV " strides=[] pads=[] dilations=[] groups=1 : [1, 4, 5, 5]  conv\n"
 #define ONES " alpha=1 beta=1 : [1, 4, 5, 5]  "
 
@@ -121,8 +169,26 @@ static void test_raise_activations(void **state)
           "%2 = conv(%0, %1)" CONV "%3 = sigmoid(%0)" ONES "gate\n%4 = mul(%2, %3) : [1, 4, 5, 5]  product\n");
 }
 
+static void test_fold_pad(void **state)
+{
+    (void)state;
+    check_pass("fold_pad", padded,
+               "%4 = conv(%0, %3) strides=[] pads=[1, 1, 1, 1] dilations=[] groups=1 : [1, 4, 5, 5]  conv\n");
+    check_pass("fold_pad", padded_by_one,
+               "%2 = pad(%0, %1) pads=[0, 0, 1, 1, 0, 0, 1, 1] mode=constant : [1, 4, 7, 7]  pad\n"
+               "%4 = conv(%2, %3)" CONV);
+}
+
+static void test_fold_batch_norm(void **state)
+{
+    (void)state;
+    check_pass("fold_batch_norm", transposed,
+               "%7 = conv_transpose(%0, %8, %9) strides=[] pads=[] dilations=[] groups=2 more=[] : [1, 4, 5, 5]  up\n");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_fold_scale), cmocka_unit_test(test_raise_activations) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_fold_scale), cmocka_unit_test(test_raise_activations),
+                                        cmocka_unit_test(test_fold_pad), cmocka_unit_test(test_fold_batch_norm) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

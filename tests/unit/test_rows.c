@@ -268,8 +268,8 @@ static void quantize_extremes(precis_ctx *ctx, const pcs_format *f)
                                    .bytes = 4 * WIDTH,
                                    .data = (const uint8_t *)x };
             double error;
-            const precis_status st = pcs_quantize_tensor(ctx, &t, f, pcs_method_by_name(coders[coder]),
-                                                         &(pcs_row_weights){ 0 }, out, &error);
+            const pcs_tensor_job job = { &t, f, pcs_method_by_name(coders[coder]), { 0 } };
+            const precis_status st = pcs_quantize_tensor(ctx, &job, out, &error);
             if (st) {
                 assert_int_equal(st, PRECIS_EFORMAT);
                 assert_non_null(strstr(precis_ctx_message(ctx), f->name));

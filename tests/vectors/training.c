@@ -231,7 +231,7 @@ void family_pruning(vec_case *c)
     static const char *const names[3] = { "wanda_half", "wanda_24", "sparsegpt_24" };
     for (int k = 0; k < 3; k++) {
         if (k < 2) check(c, pcs_prune_wanda(c->ctx, &p, k ? 2 : p.k / 2, k ? 4 : 0, mask));
-        else check(c, pcs_prune_sparsegpt(c->ctx, &p, 2, 4, 0.01, mask, kept));
+        else check(c, pcs_prune_sparsegpt(c->ctx, &p, 2, 4, mask, kept));
         for (size_t i = 0; i < w.n; i++) numbers[i] = mask[i];
         put_like(c, names[k], numbers, &w);
     }

@@ -53,22 +53,24 @@ static int64_t of_known(precis_graph *g, const pcs_node *n, int64_t i, pcs_dim_f
     return fn(g, x[0], x[1]);
 }
 
-#define EVERY_BINARY(name, real, whole, natural, by_x, by_y, ...) \
+#define EVERY_BINARY(name, of, real, whole, natural, by_x, by_y, ...) \
     BLOCK(name##_f32, float, float, float, real) \
     BLOCK(name##_f64, double, double, double, real) \
     BLOCK(name##_i64, int64_t, int64_t, int64_t, whole) \
     BLOCK(name##_u64, uint64_t, uint64_t, uint64_t, natural) \
     SLOPE(name##_by_x, by_x) \
     SLOPE(name##_by_y, by_y) \
-    SMOOTH_OP(name, (REALS(name), WHOLES(name), .slope = { name##_by_x, name##_by_y }), __VA_ARGS__)
+    SMOOTH_OP(name, (REALS(name), WHOLES(name), .kernel = of, .slope = { name##_by_x, name##_by_y }), __VA_ARGS__)
 #define BINARY(name, real, whole, natural, by_x, by_y) \
-    EVERY_BINARY(name, real, whole, natural, by_x, by_y, .known = NULL)
-#define BINARY_DIM(name, real, whole, natural, by_x, by_y) \
+    EVERY_BINARY(name, PCS_NO_FUNCTION, real, whole, natural, by_x, by_y, .known = NULL)
+#define BINARY_KERNEL(name, of, real, whole, natural, by_x, by_y) \
+    EVERY_BINARY(name, of, real, whole, natural, by_x, by_y, .known = NULL)
+#define BINARY_DIM(name, of, real, whole, natural, by_x, by_y) \
     static int64_t known_##name(precis_graph *g, const pcs_node *n, int64_t i) \
     { \
         return of_known(g, n, i, pcs_dim_##name); \
     } \
-    EVERY_BINARY(name, real, whole, natural, by_x, by_y, .known = known_##name)
+    EVERY_BINARY(name, of, real, whole, natural, by_x, by_y, .known = known_##name)
 #define BINARY_WHOLE(name, whole, natural) \
     BLOCK(name##_i64, int64_t, int64_t, int64_t, whole) \
     BLOCK(name##_u64, uint64_t, uint64_t, uint64_t, natural) \

@@ -4,8 +4,6 @@
 #include "base/pool.h"
 #include "graph/element.h"
 
-#define LANES 16
-
 static uint32_t results(const pcs_node *n) { return (void)n, 3; }
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
@@ -20,41 +18,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-/* The least and the largest of x and 0; what is not finite makes both NaN. Each thread looks at all: that takes less
- * than to wait. */
-static void range(const float *x, size_t n, float *lo, float *hi)
-{
-    float least[LANES] = { 0 }, most[LANES] = { 0 }, odd[LANES] = { 0 };
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        PCS_LANES(l, LANES)
-        {
-            const float v = x[i + l];
-            least[l] = v < least[l] ? v : least[l];
-            most[l] = v > most[l] ? v : most[l];
-            odd[l] += v - v;
-        }
-    for (; i < n; i++) {
-        least[0] = x[i] < least[0] ? x[i] : least[0];
-        most[0] = x[i] > most[0] ? x[i] : most[0];
-        odd[0] += x[i] - x[i];
-    }
-    *lo = *hi = 0;
-    for (size_t l = 0; l < LANES; l++) {
-        *lo = least[l] < *lo ? least[l] : *lo;
-        *hi = most[l] > *hi ? most[l] : *hi;
-        odd[0] += l ? odd[l] : 0;
-    }
-    if (odd[0] != 0) *lo = *hi = PCS_NAN;
-}
-
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const float *x = c->in[0].data;
     const size_t n = (size_t)pcs_arg_count(&c->in[0]);
     float lo, hi;
     uint64_t begin, end;
-    range(x, n, &lo, &hi);
+    c->kernels->extremes(&(pcs_extremes_args){ x, n, &lo, &hi }); /* each thread looks at all: less than to wait */
     const float width = hi - lo, scale = (width == 0 ? 1.0f : width) / 255.0f;
     const float at = 0.0f - lo / scale;
     const uint8_t zero = pcs_codes_round(at, (pcs_codes_to){ 0, 0, 255 });

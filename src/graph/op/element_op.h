@@ -7,6 +7,7 @@
 
 typedef struct pcs_element_row {
     pcs_block_fn *f32, *f64, *i64, *u64; /* NULL: the op does not take such numbers */
+    pcs_function kernel;                 /* with the bits of f32, for f32 alone */
     bool test;                           /* the result is true or false */
     pcs_slope_fn *slope[2];              /* by each operand; NULL: no gradient */
 } pcs_element_row;
@@ -38,7 +39,8 @@ static inline precis_status pcs_infer_row(precis_graph *g, const pcs_node *n, pc
     } \
     static void eval_##name_(const pcs_call *c, uint32_t ith, uint32_t nth) \
     { \
-        pcs_elementwise(c, ith, nth, pcs_row_block(&of_##name_, c->in[0].dtype)); \
+        if (of_##name_.kernel && c->in[0].dtype == PCS_F32) pcs_elements_of(c, ith, nth, of_##name_.kernel); \
+        else pcs_elementwise(c, ith, nth, pcs_row_block(&of_##name_, c->in[0].dtype)); \
     } \
     const pcs_op pcs_op_##name_ = { \
         .name = #name_, .min_in = OP_INPUTS, .max_in = OP_INPUTS, .attrs = OP_ATTRS, .by_rows = true, \

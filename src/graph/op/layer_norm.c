@@ -40,12 +40,13 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const float *w = c->in[1].data, *b = c->n_in > 2 ? c->in[2].data : NULL;
     uint64_t begin, end;
     pcs_share(rows, 1, ith, nth, &begin, &end);
-    for (size_t r = begin; r < end; r++) {
-        const float *x = (const float *)c->in[0].data + r * n;
-        float *y = (float *)c->out[0].data + r * n, mean, s;
-        statistics(c, x, n, &mean, &s);
-        for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * s * w[i] + (b ? b[i] : 0.0f);
-    }
+    c->kernels->layer_norm(&(pcs_rows_args){ .x = (const float *)c->in[0].data + begin * n,
+                                             .y = (float *)c->out[0].data + begin * n,
+                                             .rows = end - begin,
+                                             .n = n,
+                                             .w = w,
+                                             .b = b,
+                                             .eps = (float)c->attr[EPS].real });
 }
 
 static void by_row(const pcs_call *c, const float *d, const float *x, float *dx, size_t n)

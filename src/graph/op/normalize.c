@@ -40,17 +40,6 @@ static void one(const pcs_call *c, size_t from, size_t step, int64_t n, char kin
     }
 }
 
-/* The last axis of f32, the same steps. */
-static void row(const float *x, float *y, int64_t n)
-{
-    float top = x[0];
-    double sum = 0;
-    for (int64_t i = 1; i < n; i++) top = x[i] > top || x[i] != x[i] ? x[i] : top;
-    for (int64_t i = 0; i < n; i++) y[i] = pcs_expf((float)((double)x[i] - (double)top));
-    for (int64_t i = 0; i < n; i++) sum += (double)y[i];
-    for (int64_t i = 0; i < n; i++) y[i] = (float)((double)y[i] / sum);
-}
-
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0];
@@ -59,9 +48,16 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_dense(x->dims, x->shape, dense);
     const int64_t n = x->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
     const bool rows = x->dtype == PCS_F32 && step == 1 && c->attr[KIND].text[0] == 's';
-    for (int64_t i = ith; i < count && rows; i += nth)
-        row((const float *)x->data + i * n, (float *)c->out[0].data + i * n, n);
-    for (int64_t i = ith; i < count && !rows; i += nth)
+    if (rows) { /* the last axis, in the same steps */
+        uint64_t begin, end;
+        pcs_share((uint64_t)count, 1, ith, nth, &begin, &end);
+        c->kernels->softmax_rows(&(pcs_rows_args){ .x = (const float *)x->data + (int64_t)begin * n,
+                                                   .y = (float *)c->out[0].data + (int64_t)begin * n,
+                                                   .rows = end - begin,
+                                                   .n = (size_t)n });
+        return;
+    }
+    for (int64_t i = ith; i < count; i += nth)
         one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
 }
 

@@ -35,13 +35,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (!s->data || !r->data) return pcs_op_fail(g, n, "has scales that are not known before it runs");
     for (uint32_t i = 0; i < x->dims; i++) {
         const float scale = ((const float *)s->data)[i];
-        if (!(scale > 0 && scale < 1e9f) || n->attr[SIZES].list[i] < 0 ||
-            pcs_dim_is_id(x->shape[i]) != pcs_dim_is_id(n->attr[SIZES].list[i]) ||
-            (x->shape[i] == 0 && n->attr[SIZES].list[i]))
+        const int64_t size = n->attr[SIZES].list[i]; /* a dimension that has no size yet stays what it is */
+        if (!(scale > 0 && scale < 1e9f) || (pcs_dim_is_id(size) ? size != x->shape[i] : size < 0) ||
+            (pcs_dim_is_id(x->shape[i]) && !pcs_dim_is_id(size)) || (x->shape[i] == 0 && size))
             return pcs_op_fail(g, n, "scales dimension %u by %g", i, (double)scale);
         if (n->attr[ANTIALIAS].integer && scale < 1e-4f)
             return pcs_op_fail(g, n, "smooths over more than 10,000 elements");
-        out->shape[i] = n->attr[SIZES].list[i];
+        out->shape[i] = size;
     }
     out->dims = x->dims;
     out->dtype = x->dtype;

@@ -29,22 +29,24 @@ static double mish_slope(double x)
     BLOCK(name##_f64, double, double, double, real) \
     SLOPE(name##_by_x, by) \
     SMOOTH_OP(name, (REALS(name), .slope = { name##_by_x }), .known = NULL)
-#define UNARY_F32(name, narrow, real, by) \
+#define UNARY_KERNEL(name, of, narrow, real, by) \
     BLOCK(name##_f32, float, float, float, narrow) \
     BLOCK(name##_f64, double, double, double, real) \
     SLOPE(name##_by_x, by) \
-    SMOOTH_OP(name, (REALS(name), .slope = { name##_by_x }), .known = NULL)
+    SMOOTH_OP(name, (REALS(name), .kernel = of, .slope = { name##_by_x }), .known = NULL)
+#define UNARY_F32(name, narrow, real, by) UNARY_KERNEL(name, PCS_NO_FUNCTION, narrow, real, by)
 #define UNARY_TEST(name, real) \
     WIDENED(name##_f32, int64_t, real) \
     BLOCK(name##_f64, double, double, int64_t, real) \
     TEST_OP(name, (REALS(name), .test = true))
-#define UNARY_BOTH(name, real, whole, natural, by) \
+#define UNARY_BOTH(name, real, whole, natural, by) UNARY_BOTH_KERNEL(name, PCS_NO_FUNCTION, real, whole, natural, by)
+#define UNARY_BOTH_KERNEL(name, of, real, whole, natural, by) \
     BLOCK(name##_f32, float, float, float, real) \
     BLOCK(name##_f64, double, double, double, real) \
     BLOCK(name##_i64, int64_t, int64_t, int64_t, whole) \
     BLOCK(name##_u64, uint64_t, uint64_t, uint64_t, natural) \
     SLOPE(name##_by_x, by) \
-    SMOOTH_OP(name, (REALS(name), WHOLES(name), .slope = { name##_by_x }), .known = NULL)
+    SMOOTH_OP(name, (REALS(name), WHOLES(name), .kernel = of, .slope = { name##_by_x }), .known = NULL)
 #define UNARY_WHOLE(name, whole) \
     BLOCK(name##_i64, int64_t, int64_t, int64_t, whole) \
     BLOCK(name##_u64, uint64_t, uint64_t, uint64_t, whole) \

@@ -7,24 +7,33 @@ static bool constant(const precis_graph *g, precis_value v)
     return g->values[v].data && g->values[v].dtype == PCS_F32;
 }
 
+/* Channels of the result: of transposed convolutions, w[in, out / groups, ...], those of all groups. */
+static int64_t channels_of(const precis_graph *g, const pcs_node *op)
+{
+    return g->values[op->out[0]].shape[1];
+}
+
 /* Weights times a, by channel; bias times a, plus b. */
 static void scale_weights(const precis_graph *g, const pcs_node *op, const float *a, const float *b, float *weights,
                           float *bias)
 {
     const pcs_value *w = &g->values[op->in[op->op->weight]];
-    const float *old = op->n_in > op->op->bias ? g->values[op->in[op->op->bias]].data : NULL;
+    const float *old = op->n_in > op->op->bias ? g->values[op->in[op->op->bias]].data : NULL, *from = w->data;
+    const int64_t channels = channels_of(g, op), each = op->op->channel_axis ? w->shape[1] : 1,
+                  rows = w->shape[0] * each, groups = op->op->channel_axis ? channels / each : 1;
     int64_t n = 1;
-    for (uint32_t i = 1; i < w->dims; i++) n *= w->shape[i];
-    for (int64_t o = 0; o < w->shape[0]; o++) {
-        bias[o] = (old ? old[o] * a[o] : 0.0f) + b[o];
-        for (int64_t i = 0; i < n; i++) weights[o * n + i] = ((const float *)w->data)[o * n + i] * a[o];
+    for (uint32_t i = op->op->channel_axis + 1; i < w->dims; i++) n *= w->shape[i];
+    for (int64_t o = 0; o < channels; o++) bias[o] = (old ? old[o] * a[o] : 0.0f) + b[o];
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t o = op->op->channel_axis ? r / each / (w->shape[0] / groups) * each + r % each : r;
+        for (int64_t i = 0; i < n; i++) weights[r * n + i] = from[r * n + i] * a[o];
     }
 }
 
 static precis_status fold(precis_graph *g, pcs_node *op, const pcs_node *norm)
 {
     const pcs_value w = g->values[op->in[op->op->weight]];
-    const int64_t channels = w.shape[0];
+    const int64_t channels = channels_of(g, op);
     uint64_t count = 1;
     for (uint32_t i = 0; i < w.dims; i++) count *= (uint64_t)w.shape[i];
     float *weights = pcs_alloc(g->ctx, count, sizeof *weights);
@@ -52,8 +61,9 @@ static bool takes(const precis_graph *g, const pcs_node *op)
 {
     const pcs_op *o = op->op;
     const uint32_t dims = g->values[op->out[0]].dims;
-    const bool by_channel = o->weight && o->bias && !o->route && !o->channel_axis && o->result_axis + 2 == dims;
-    if (!by_channel || !constant(g, op->in[o->weight])) return false;
+    if (!o->weight || !o->bias || o->route || o->channel_axis > 1 || !constant(g, op->in[o->weight])) return false;
+    const bool kernel = o->result_axis && dims > 2 && g->values[op->in[o->weight]].dims == dims; /* of any dimensions */
+    if (!kernel && (o->channel_axis || o->result_axis + 2 != dims)) return false;
     return op->n_in <= o->bias || constant(g, op->in[o->bias]);
 }
 

@@ -26,8 +26,10 @@ static int64_t along_channels(const pcs_value *c, const pcs_value *y)
 static pcs_node *conv_of(precis_graph *g, precis_value v)
 {
     pcs_node *n = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
-    if (!n || !n->op->weight || !n->op->bias || n->op->channel_axis || n->op->result_axis + 2 != g->values[v].dims)
-        return NULL;
+    if (!n || !n->op->weight || !n->op->bias || n->op->channel_axis) return NULL;
+    const uint32_t dims = g->values[v].dims;
+    const bool kernel = n->op->result_axis && dims > 2 && g->values[n->in[n->op->weight]].dims == dims;
+    if (!kernel && n->op->result_axis + 2 != dims) return NULL;
     const bool bias = n->n_in > n->op->bias;
     if (!constant(g, n->in[n->op->weight]) || (bias && !constant(g, n->in[n->op->bias]))) return NULL;
     return pcs_value_uses(g, v) == 1 ? n : NULL;

@@ -1,6 +1,6 @@
 /* blocks.c - weights of a net in 4 bits with a scale for each block of inputs, and in 8-bit floats with one of each
  * channel: stored so, and multiplied as floats. */
-#include "quant/net/net.h"
+#include "quant/net/method.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -75,6 +75,31 @@ static precis_value part(precis_net_quant *q, const char *of, const char *what, 
     return pcs_net_constant(q, name, like->dtype, like->dims, like->shape, data);
 }
 
+/* Codes of a whole line, where a method chooses them: scales of its blocks are there. */
+static precis_status choose_lines(const precis_net_quant *q, size_t at, const matrix *m, int8_t *codes,
+                                  const float *scales)
+{
+    double *room = pcs_alloc(q->ctx, 2 * (size_t)m->n + 1, sizeof *room);
+    float *w = pcs_alloc(q->ctx, 2 * (size_t)m->n + 1, sizeof *w), *scale = w ? w + m->n : NULL;
+    int32_t *own = pcs_alloc(q->ctx, (size_t)m->n + 1, sizeof *own);
+    for (int64_t l = 0; room && w && own && l < m->lines; l++) {
+        const int64_t first = line(m, l) - m->w;
+        for (int64_t k = 0; k < m->n; k++) {
+            const int64_t b = k / m->block;
+            w[k] = m->w[first + k * m->stride];
+            scale[k] = scales[m->stride == 1 ? l * m->blocks + b : b * m->lines + l];
+            own[k] = codes[first + k * m->stride];
+        }
+        pcs_net_choose(q, at, &(pcs_net_row){ w, scale, m->n, l, own }, room);
+        for (int64_t k = 0; k < m->n; k++) codes[first + k * m->stride] = (int8_t)own[k];
+    }
+    const bool ok = room && w && own;
+    pcs_free(q->ctx, room);
+    pcs_free(q->ctx, w);
+    pcs_free(q->ctx, own);
+    return ok ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
 static void fill(const precis_net_quant *q, const matrix *m, int8_t *codes, float *scales)
 {
     for (int64_t l = 0; l < m->lines; l++)
@@ -89,7 +114,7 @@ static void fill(const precis_net_quant *q, const matrix *m, int8_t *codes, floa
 }
 
 /* Blocks along the inputs of a matrix. */
-precis_value pcs_net_blocks(precis_net_quant *q, const pcs_value *w, uint32_t axis, int64_t block)
+precis_value pcs_net_blocks(precis_net_quant *q, size_t at, const pcs_value *w, uint32_t axis, int64_t block)
 {
     const matrix m = lay_out(w, axis, block);
     pcs_value codes = *w, scales = *w;
@@ -102,6 +127,8 @@ precis_value pcs_net_blocks(precis_net_quant *q, const pcs_value *w, uint32_t ax
     if (!finite(w)) pcs_graph_fail(q->g, PRECIS_EFORMAT, "weights %s hold what is no finite number", w->name);
     else if (c && z && s) {
         fill(q, &m, c, s);
+        if (pcs_net_chooses(q, at) && choose_lines(q, at, &m, c, s))
+            pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
         pcs_value zeros = scales;
         zeros.dtype = q->weight_type;
         const precis_value in[] = { part(q, w->name, "quantized", &codes, c), part(q, w->name, "scale", &scales, s),

@@ -1,6 +1,6 @@
 /* calibrate.c - the float net runs with observers on the values that get codes: batch after batch, in bounded memory,
  * as often as the observer asks for, and once more over the first batches to count what the ranges leave out. */
-#include "quant/net/net.h"
+#include "quant/net/method.h"
 
 #define COUNTED 8 /* batches of the last pass */
 
@@ -13,7 +13,7 @@ uint32_t precis_net_quant_passes(const precis_net_quant *q)
         const uint32_t n = q->values[v].seen ? pcs_observation_passes(q->values[v].seen) : 0;
         most = n > most ? n : most;
     }
-    return most ? most + 1 : 0;
+    return most ? most + 1 : pcs_net_gathers(q);
 }
 
 static bool last_pass(const precis_net_quant *q)
@@ -58,6 +58,7 @@ static void tap(void *user, precis_value v, const float *x, uint64_t rows, uint6
     }
     if (m->seen) q->error = pcs_observation_see(m->seen, x, 1, n);
     if (!q->error && m->channel_sums && q->pass == 0) add_channels(q, v, x, n);
+    if (!q->error && q->pass == 0) pcs_net_gather(q, v, x, n);
 }
 
 static precis_status open_observer(precis_net_quant *q, precis_value v)
@@ -81,21 +82,33 @@ static precis_status open_sums(precis_net_quant *q, const pcs_node *n)
     return m->channel_sums ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
+/* By a node whose weights' method gathers what they are multiplied by. */
+static bool is_read(const precis_net_quant *q, precis_value v)
+{
+    for (size_t i = 0; i < q->g->n_nodes; i++)
+        if (q->nodes[i].gram && q->g->nodes[i].in[0] == v) return true;
+    return false;
+}
+
 precis_status pcs_net_observe(precis_net_quant *q)
 {
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"
     };
-    if (q->mode != PCS_NET_STATIC) return PRECIS_OK;
+    const bool gathers = pcs_net_gathers(q);
+    if (q->mode != PCS_NET_STATIC && !gathers) return PRECIS_OK;
     precis_status st = pcs_program_open(q->ctx, &q->program, q->g, &o);
     for (size_t i = 0; i < q->g->n_nodes && !st; i++)
         if (q->nodes[i].state == PCS_NODE_WHOLE && q->nodes[i].kind == PCS_CODES_MULTIPLY)
             st = open_sums(q, &q->g->nodes[i]);
+    if (!st) st = pcs_net_gather_open(q);
     for (size_t v = 0; v < q->n_values && !st; v++) {
         const pcs_net_value *m = &q->values[v];
         const bool own = m->coded && m->shares < 0;
         if (own) st = open_observer(q, (precis_value)v);
         if (!st && (own || m->channel_sums)) pcs_program_tap(q->program, (precis_value)v, tap, q);
+        const bool read = gathers && is_read(q, (precis_value)v);
+        if (!st && read) pcs_program_tap(q->program, (precis_value)v, tap, q);
     }
     /* What shares a range has its first owner observed, whether that one gets codes or not. */
     for (size_t v = 0; v < q->n_values && !st; v++) {
@@ -144,6 +157,7 @@ precis_status pcs_net_batch(precis_net_quant *q, const precis_array *inputs, siz
     for (size_t i = 0; i < precis_net_inputs(q->net) && !st; i++) st = bind(q, i, inputs, n);
     if (!st) st = pcs_program_run(q->program);
     if (!st) st = q->error;
+    if (!st && q->pass == 0) pcs_net_gather_end(q);
     q->batches++;
     return st;
 }

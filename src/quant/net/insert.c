@@ -91,8 +91,9 @@ static precis_status copy_node(precis_net_quant *q, const pcs_node *old, size_t 
     n.in = pcs_arena_alloc(&q->g->arena, n.n_in + 1, sizeof *n.in);
     if (!n.in) return PRECIS_ENOMEM;
     for (uint32_t k = 0; k < n.n_in; k++) n.in[k] = q->map[old->in[k]];
+    if (whole && pcs_net_can_dynamic_recurrent(q, old)) return pcs_net_dynamic_recurrent(q, old, &n);
     if (whole && pcs_net_is_recurrent(q->g, old)) {
-        const precis_status st = pcs_net_store_recurrent(q, &n);
+        const precis_status st = pcs_net_store_recurrent(q, at, &n);
         if (st) return st;
     } else if (whole && q->nodes[at].kind == PCS_CODES_MULTIPLY) {
         const pcs_net_value *x = &q->values[old->in[0]];

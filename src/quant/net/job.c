@@ -1,5 +1,5 @@
 /* job.c - quantizing a net, from options to a file. */
-#include "quant/net/net.h"
+#include "quant/net/method.h"
 
 #include "base/options.h"
 #include "run/net.h"
@@ -77,6 +77,7 @@ static precis_status set_options(precis_net_quant *q, const precis_net_quant_opt
     q->kind = pcs_observer_by_name(q->o.observer);
     if (!q->kind) return pcs_fail(q->ctx, PRECIS_EINVAL, "observer %s is none (precis list observers)", q->o.observer);
     precis_status st = set_mode(q);
+    if (!st) st = pcs_net_set_methods(q);
     if (!st) st = pcs_net_backend(q);
     return st ? st : set_types(q);
 }
@@ -125,13 +126,17 @@ static precis_status start(precis_net_quant *q)
                         "--weight-only) it is written as it is");
     precis_status st = pcs_net_keep_called(q);
     if (!st) st = pcs_net_prepare(q);
+    if (!st) st = pcs_net_prepare_methods(q);
     if (st) return st;
     q->n_values = q->g->n_values;
     q->n_nodes = q->g->n_nodes;
     q->values = pcs_arena_alloc(&q->arena, q->n_values + 1, sizeof *q->values);
     q->nodes = pcs_arena_alloc(&q->arena, q->n_nodes + 1, sizeof *q->nodes);
     st = q->values && q->nodes ? keep_names(q) : PRECIS_ENOMEM;
-    for (size_t i = 0; i < q->n_nodes && !st; i++) q->nodes[i].fused_into = q->nodes[i].result = -1;
+    for (size_t i = 0; i < q->n_nodes && !st; i++) {
+        q->nodes[i].fused_into = q->nodes[i].result = -1;
+        q->nodes[i].equalized = q->equalized && q->equalized[q->g->nodes[i].out[0]];
+    }
     if (!st) st = pcs_net_floats_known(q);
     if (!st) st = pcs_net_decide(q);
     for (size_t i = 0; i < q->n_nodes && !st && q->o.strict; i++)

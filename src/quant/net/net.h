@@ -50,6 +50,8 @@ typedef struct pcs_net_value {
 
 typedef enum { PCS_NODE_FLOAT, PCS_NODE_WHOLE, PCS_NODE_FUSED, PCS_NODE_SHAPE } pcs_net_state;
 
+typedef struct pcs_net_gram pcs_net_gram;
+
 typedef struct pcs_net_node {
     pcs_net_state state;
     pcs_code_place_kind kind;
@@ -57,8 +59,10 @@ typedef struct pcs_net_node {
     char method[120];
     int32_t fused_into;   /* node; -1 */
     precis_value result;  /* behind what is fused into it */
+    bool equalized;       /* its weights have the ranges of its neighbours' (equalize.c) */
     bool saturated;       /* all that is fused into it are clamps at which its result's codes end */
     bool whole;           /* its result has codes already; what is fused into it has nothing left to do */
+    pcs_net_gram *gram; /* what its weights are multiplied by on the samples (round.c); NULL: not gathered */
     bool weight_raised;   /* its bias did not fit into 32 bits at the scale that the weights would have had */
 } pcs_net_node;
 
@@ -69,6 +73,8 @@ struct precis_net_quant {
     precis_net_quant_options o;
     pcs_net_mode mode;
     const pcs_observer_kind *kind;
+    uint32_t methods;      /* rows of methods.def that are asked for */
+    bool *equalized;       /* results of layers that were; NULL: none was */
     pcs_qscheme activations, weights;
     pcs_dtype activation_type, weight_type;
     pcs_like like;
@@ -122,7 +128,12 @@ bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight 
 precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value);
 /* A recurrent node with constant weights: they alone are stored, where there is no calibration. */
 bool pcs_net_is_recurrent(const precis_graph *g, const pcs_node *n);
-precis_status pcs_net_store_recurrent(precis_net_quant *q, pcs_node *n);
+precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *n);
+/* Scales of w [ways, rows, k], one for each row; the caller frees them. */
+precis_status pcs_net_row_scales(precis_net_quant *q, const pcs_value *w, pcs_qparams **scales);
+/* A recurrent node whose weights are constants, as products of codes (recurrent.c). */
+bool pcs_net_can_dynamic_recurrent(const precis_net_quant *q, const pcs_node *n);
+precis_status pcs_net_dynamic_recurrent(precis_net_quant *q, const pcs_node *old, const pcs_node *mapped);
 /* A node with its weights stored, as an integer product with the range of each run (dynamic.c). */
 bool pcs_net_can_dynamic(const precis_graph *g, const pcs_node *n);
 precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pcs_node *stored);
@@ -133,7 +144,7 @@ precis_status pcs_net_whole(precis_net_quant *q, const pcs_node *old, size_t at,
 void pcs_net_parts(const precis_net_quant *q, precis_value decoded, precis_value *codes, precis_value *scales);
 precis_value pcs_net_turned(precis_net_quant *q, precis_value v); /* a matrix of codes [n, k] as [k, n] */
 /* Weights alone (blocks.c): the value that decodes them. axis: of the blocks; of the channels. */
-precis_value pcs_net_blocks(precis_net_quant *q, const pcs_value *w, uint32_t axis, int64_t block);
+precis_value pcs_net_blocks(precis_net_quant *q, size_t at, const pcs_value *w, uint32_t axis, int64_t block);
 precis_value pcs_net_small_floats(precis_net_quant *q, const pcs_value *w, uint32_t axis);
 /* Constants of the job's own. */
 precis_value pcs_net_constant(precis_net_quant *q, const char *name, pcs_dtype d, uint32_t dims, const int64_t *shape,

@@ -1,6 +1,6 @@
 /* weights.c - constants of the net in codes: weights by channel, and biases as sums of 32 bits at the scale of the
  * products that they are added to. */
-#include "quant/net/net.h"
+#include "quant/net/method.h"
 
 #include "base/fmath_more.h"
 
@@ -176,15 +176,13 @@ static precis_value decoded_weights(precis_net_quant *q, const char *name, preci
 }
 
 static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const layout *l, const pcs_qparams *p,
-                                 uint32_t axis)
+                                 const int32_t *chosen, uint32_t axis)
 {
     const size_t n = (size_t)(l->outer * l->channels * l->inner);
     void *codes = pcs_alloc(q->ctx, n + 1, pcs_dtype_bytes(q->weight_type));
     char text[160];
     if (!codes) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
-    for (size_t i = 0; i < n; i++)
-        set_code(q->weight_type, codes, i,
-                 pcs_qparams_code(&q->weights, &p[(int64_t)i / l->inner % l->channels], l->w[i]));
+    for (size_t i = 0; i < n; i++) set_code(q->weight_type, codes, i, chosen[i]);
     snprintf(text, sizeof text, "%.100s_quantized", w->name);
     const precis_value v = pcs_net_constant(q, text, q->weight_type, w->dims, w->shape, codes);
     pcs_free(q->ctx, codes);
@@ -192,10 +190,16 @@ static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const 
                    zeros_of(q, w->name, q->weight_type, l->channels, w->dims, axis));
 }
 
+/* Codes of weights as they lie, and what they mean by channel. */
+typedef struct {
+    const int32_t *codes;
+    const pcs_qparams *p;
+} stored;
+
 /* The mean over the calibration of what wrong weights add to each channel: sum of (w - w') times the mean of the
  * input's channel (Nagel et al. 2019, section 4.2, with measured means). Exact but at borders that are padded. */
 static void correct_bias(const precis_net_quant *q, const pcs_node *n, precis_value x_value, const layout *l,
-                         const pcs_qparams *p, float *bias)
+                         const stored *s, float *bias)
 {
     const pcs_net_value *m = &q->values[x_value];
     const pcs_value *w = &q->g->values[n->in[n->op->weight]]; /* decoded: of the same shape */
@@ -209,7 +213,7 @@ static void correct_bias(const precis_net_quant *q, const pcs_node *n, precis_va
         double sum = 0;
         for (int64_t i = 0; i < l->inner; i++) {
             const float x = l->w[c * l->inner + i];
-            const double wrong = (double)x - (double)pcs_qparams_real(&p[c], pcs_qparams_code(&q->weights, &p[c], x));
+            const double wrong = (double)x - (double)pcs_qparams_real(&s->p[c], s->codes[c * l->inner + i]);
             const int64_t channel = c / (l->channels / (groups ? groups : 1)) * each + i / taps;
             sum += wrong * m->channel_sums[channel] / (double)m->channel_count;
         }
@@ -237,7 +241,7 @@ static precis_value bias_codes(precis_net_quant *q, const char *name, const floa
 }
 
 /* The node's bias, corrected; a new one where it has none and the correction is some. */
-static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *l, const pcs_qparams *p,
+static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *l, const stored *s,
                                 const pcs_qparams *x, precis_value x_value)
 {
     const uint32_t at = n->op->bias;
@@ -245,8 +249,9 @@ static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *
     float *bias = pcs_alloc(q->ctx, (size_t)l->channels + 1, sizeof *bias);
     if (!bias) return PRECIS_ENOMEM;
     if (has) memcpy(bias, q->g->values[n->in[at]].data, (size_t)l->channels * sizeof *bias);
-    correct_bias(q, n, x_value, l, p, bias);
-    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels, x->scale, p);
+    correct_bias(q, n, x_value, l, s, bias);
+    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels, x->scale,
+                                      s->p);
     precis_value *in = pcs_arena_alloc(&q->g->arena, at + 1, sizeof *in);
     pcs_free(q->ctx, bias);
     if (v < 0 || !in) return q->g->error ? q->g->error : PRECIS_ENOMEM;
@@ -275,7 +280,7 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
         return pcs_fail(q->ctx, PRECIS_EINVAL, "node %s: its weights are no constants", n->name);
     const pcs_value w = q->g->values[n->in[f.input]];
     if (!pcs_dtype_whole(q->weight_type)) return replace(q, n, f.input, pcs_net_small_floats(q, &w, f.axis));
-    if (q->block && f.matrix) return replace(q, n, f.input, pcs_net_blocks(q, &w, !f.axis, q->block));
+    if (q->block && f.matrix) return replace(q, n, f.input, pcs_net_blocks(q, at, &w, !f.axis, q->block));
     const layout l = lay_out_by(&w, f.axis);
     const bool bias = n->op->bias && n->n_in > n->op->bias, constant = bias && q->g->values[n->in[n->op->bias]].data;
     const bool fits = n->op->bias && (!bias || (constant && q->g->values[n->in[n->op->bias]].shape[0] == l.channels)) &&
@@ -288,15 +293,26 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     precis_status st = choose_scales(q, &l, p, w.name);
     if (!st && x && bias && fits)
         q->nodes[at].weight_raised = make_room(q, &l, q->g->values[n->in[n->op->bias]].data, x->scale, p);
-    if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, f.axis));
-    if (!st && x && fits) st = store_bias(q, n, &l, p, x, x_value);
+    int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
+    if (!st && !codes) st = PRECIS_ENOMEM;
+    if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, codes, f.axis));
+    if (!st && x && fits) st = store_bias(q, n, &l, &(const stored){ codes, p }, x, x_value);
+    pcs_free(q->ctx, codes);
     pcs_free(q->ctx, p);
     return st;
 }
 
-/* Weights of a recurrent node, [ways, gates * hidden, in] and [ways, gates * hidden, hidden], by row of its gates. No
- * engine multiplies by codes there with ranges of its own, so they are decoded and multiplied as floats. */
-precis_status pcs_net_store_recurrent(precis_net_quant *q, pcs_node *n)
+/* Codes of w [ways, rows, k] with a scale for each row. */
+precis_status pcs_net_row_scales(precis_net_quant *q, const pcs_value *w, pcs_qparams **scales)
+{
+    const layout l = lay_out_by(w, 1);
+    *scales = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof **scales);
+    return *scales ? choose_scales(q, &l, *scales, w->name) : PRECIS_ENOMEM;
+}
+
+/* Weights of a recurrent node, [ways, gates * hidden, in] and [ways, gates * hidden, hidden], by row of its gates,
+ * which are decoded and multiplied as floats. */
+precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *n)
 {
     precis_status st = PRECIS_OK;
     for (uint32_t i = 1; i < 3 && !st; i++) {
@@ -306,9 +322,12 @@ precis_status pcs_net_store_recurrent(precis_net_quant *q, pcs_node *n)
             continue;
         }
         const layout l = lay_out_by(&w, 1);
-        pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
-        st = p ? choose_scales(q, &l, p, w.name) : PRECIS_ENOMEM;
-        if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, p, 1));
+        pcs_qparams *p;
+        st = pcs_net_row_scales(q, &w, &p);
+        int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
+        if (!st && !codes) st = PRECIS_ENOMEM;
+        if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, p, codes, 1));
+        pcs_free(q->ctx, codes);
         pcs_free(q->ctx, p);
     }
     return st;

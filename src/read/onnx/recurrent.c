@@ -82,6 +82,15 @@ static precis_value steps_of(pcs_onnx_node *n, precis_value x, int64_t steps)
     return pcs_as(n, first, PCS_I32);
 }
 
+/* The steps of each sequence: input 4, or all. */
+static precis_value lengths_of(pcs_onnx_node *n, precis_value x)
+{
+    const int64_t batch = pcs_of(n, x)->shape[1], steps = pcs_of(n, x)->shape[0];
+    const precis_value given = pcs_has(n, 4) ? pcs_as(n, n->in[4], PCS_I32) : -1;
+    if (given >= 0) return given;
+    return pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)), steps_of(n, x, steps));
+}
+
 /* The state before the first step: input i, or zeros. first: the batch is its first dimension. */
 static precis_value state_of(pcs_onnx_node *n, uint32_t i, bool first, const int64_t *shape)
 {
@@ -89,9 +98,17 @@ static precis_value state_of(pcs_onnx_node *n, uint32_t i, bool first, const int
     return for_batch(n, batch_first(n, pcs_f32(n, n->in[i]), first), shape);
 }
 
-/* What all of them read; w and r are there already. in[6] and in[7] are an LSTM's. */
-static void raise_recurrent(pcs_onnx_node *n, const char *kind, precis_value w, precis_value r, const uint32_t *at)
+/* Weights as numbers, [ways, gates * hidden, of x or h]; or as codes, those two turned, with scales and zero points. */
+typedef struct {
+    precis_value w, r, scales[4];
+    bool dynamic;
+} weights;
+
+/* What all of them read. in[6] and in[7] are an LSTM's. */
+static void raise_recurrent(pcs_onnx_node *n, const char *kind, const weights *from, const uint32_t *at)
 {
+    const precis_value w = from->w, r = from->r;
+    const uint32_t of_h = from->dynamic ? 1 : 2; /* the dimension of r that is `hidden` */
     static const int64_t back_y[] = { 2, 0, 1, 3 };
     const char *way = pcs_attr_text(n, "direction", "forward");
     const bool lstm = kind[0] == 'l', first = pcs_attr_int(n, "layout", 0) != 0;
@@ -107,21 +124,18 @@ static void raise_recurrent(pcs_onnx_node *n, const char *kind, precis_value w, 
         pcs_wrong(n, "takes x and weights of 3 dimensions");
         return;
     }
-    if (pcs_dim_is_id(pcs_of(n, r)->shape[2])) {
+    if (pcs_dim_is_id(pcs_of(n, r)->shape[of_h])) {
         pcs_refuse(n, "has weights of a size that is not known yet");
         return;
     }
-    const int64_t hidden = pcs_of(n, r)->shape[2], batch = pcs_of(n, x)->shape[1], steps = pcs_of(n, x)->shape[0],
-                  rows = gates * hidden;
+    const int64_t hidden = pcs_of(n, r)->shape[of_h], batch = pcs_of(n, x)->shape[1], rows = gates * hidden;
     if (given && given != hidden) {
         pcs_wrong(n, "hidden_size is %lld, its weights have %lld", (long long)given, (long long)hidden);
         return;
     }
-    precis_value lengths = pcs_has(n, 4) ? pcs_as(n, n->in[4], PCS_I32) : -1;
-    if (lengths < 0)
-        lengths = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)), steps_of(n, x, steps));
+    const precis_value lengths = lengths_of(n, x);
     const int64_t state[] = { ways, batch, hidden }, bias[] = { ways, 2 * rows }, peep[] = { ways, 3 * hidden };
-    precis_value in[8] = { x, w, r, -1, lengths, state_of(n, 5, first, state), -1, -1 };
+    precis_value in[12] = { x, w, r, -1, lengths, state_of(n, 5, first, state), -1, -1 };
     in[3] = or_zeros(n, 3, 2, bias);
     if (lstm) {
         in[6] = state_of(n, at[0], first, state);
@@ -132,7 +146,10 @@ static void raise_recurrent(pcs_onnx_node *n, const char *kind, precis_value w, 
         precis_attr_real("clip", clip), precis_attr_int("coupled", coupled), precis_attr_int("linear", linear),
         precis_attr_list("coefficients", 2 * a.n, a.bits), { 0 }
     };
-    const precis_value y = pcs_make(n, "recurrent", attrs, lstm ? 8 : 6, in);
+    const uint32_t count = lstm ? 8 : 6;
+    memcpy(in + count, from->scales, sizeof from->scales);
+    const precis_value y = pcs_make(n, from->dynamic ? "dynamic_recurrent" : "recurrent", attrs,
+                                    count + (from->dynamic ? 4 : 0), in);
     if (y < 0) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
     if (n->n_out > 0) n->out[0] = pcs_as(n, first ? pcs_permuted(n, y, back_y) : y, d);
@@ -143,26 +160,20 @@ static void raise_recurrent(pcs_onnx_node *n, const char *kind, precis_value w, 
 void pcs_raise_recurrent(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
-    raise_recurrent(n, n->row->with, pcs_f32(n, pcs_weight_in(n, 1)), pcs_f32(n, pcs_weight_in(n, 2)), at);
+    const weights from = { .w = pcs_f32(n, pcs_weight_in(n, 1)), .r = pcs_f32(n, pcs_weight_in(n, 2)) };
+    raise_recurrent(n, n->row->with, &from, at);
 }
 
-/* Weights [ways, in, gates * hidden] in 8 bits, with a scale and zero point of each way, or of each row of it. */
-static precis_value weights(pcs_onnx_node *n, uint32_t i, uint32_t scale, uint32_t zero)
-{
-    const precis_value w = pcs_in(n, i), z = pcs_in(n, zero);
-    precis_value s = pcs_f32(n, pcs_scale_of(n, scale));
-    if (w < 0 || s < 0 || z < 0) return -1;
-    const pcs_value v = *pcs_of(n, w), of = *pcs_of(n, s);
-    if (v.dims != 3) return pcs_wrong(n, "takes weights of 3 dimensions");
-    const int64_t shape[] = { of.dims ? of.shape[0] : 1, 1, of.dims > 1 ? of.shape[1] : 1 };
-    const uint32_t dims = shape[0] == 1 && shape[2] == 1 ? 0 : 3; /* one for all, as DequantizeLinear has it */
-    return pcs_swapped(
-        n, pcs_make3(n, "from_codes", NULL, w, pcs_shaped(n, s, dims, shape), pcs_shaped(n, z, dims, shape)));
-}
-
-/* onnxruntime's: x and h are quantized to 8 bits before each product there, and are not here. */
+/* onnxruntime's: weights [ways, in, gates * hidden] in 8 bits, with a scale and zero point of each way, or of each row
+ * of it; x and h are quantized to 8 bits before each product. */
 void pcs_raise_dynamic_lstm(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
-    raise_recurrent(n, "lstm", weights(n, 1, 8, 9), weights(n, 2, 10, 11), at);
+    const precis_value w = pcs_in(n, 1), r = pcs_in(n, 2), of_w = pcs_f32(n, pcs_scale_of(n, 8)), zero_w = pcs_in(n, 9),
+                       of_r = pcs_f32(n, pcs_scale_of(n, 10)), zero_r = pcs_in(n, 11);
+    const weights from = { w, r, { of_w, zero_w, of_r, zero_r }, true };
+    if (from.w < 0 || from.r < 0) return;
+    for (int i = 0; i < 4; i++)
+        if (from.scales[i] < 0) return;
+    raise_recurrent(n, "lstm", &from, at);
 }

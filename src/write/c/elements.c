@@ -157,6 +157,20 @@ precis_status pcs_c_unary(pcs_c_file *w, const pcs_c_step *s)
     return w->error;
 }
 
+/* In the two arithmetics that ONNX's Gelu is read as. */
+precis_status pcs_c_gelu(pcs_c_file *w, const pcs_c_step *s)
+{
+    const bool tanh = pcs_c_attr(s->n, "tanh")->integer != 0, single = pcs_c_attr(s->n, "single")->integer != 0;
+    const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
+    if (pcs_cv(w, s->in[0])->dtype != PCS_F32 || tanh == single)
+        return pcs_c_cannot(w, s->n, "only f32 is computed, as ONNX's Gelu");
+    const char *name = pcs_c_struct(w, s, "gelu", 8);
+    pcs_c_put(w, &w->arrays, "%llu, %d", (unsigned long long)count, tanh);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, tanh ? PCS_C_DOUBLE : PCS_C_OUT, (tanh ? 40 : 30) * (double)count);
+    return pcs_c_call(w, "gelu", s, name);
+}
+
 bool pcs_c_fuses_binary(const pcs_c_file *w, const pcs_node *n)
 {
     return n->n_in == 2 && pcs_cv(w, n->out[0])->dtype == PCS_F32 && pcs_cv(w, n->in[0])->dtype == PCS_F32;

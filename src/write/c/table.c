@@ -4,6 +4,11 @@
 #define C_OP(op, emit, same, fuses, in_place) extern const pcs_op pcs_op_##op;
 #include "write/c/ops.def"
 #undef C_OP
+/* Kernels have the bits of the formulas beside them. */
+#define UNARY_KERNEL(name, of, narrow, real, slope) UNARY_F32(name, narrow, real, slope)
+#define UNARY_BOTH_KERNEL(name, of, real, whole, natural, slope) UNARY_BOTH(name, real, whole, natural, slope)
+#define BINARY_KERNEL(name, of, real, whole, natural, by_x, by_y) BINARY(name, real, whole, natural, by_x, by_y)
+#define BINARY_DIM BINARY_KERNEL
 #define UNARY_REAL(name, real, slope) extern const pcs_op pcs_op_##name;
 #define UNARY_F32(name, narrow, real, slope) extern const pcs_op pcs_op_##name;
 #define UNARY_TEST(name, real)
@@ -14,7 +19,6 @@
 #undef UNARY_F32
 #undef UNARY_BOTH
 #define BINARY(name, real, whole, natural, by_x, by_y) extern const pcs_op pcs_op_##name;
-#define BINARY_DIM BINARY
 #define BINARY_WHOLE(name, whole, natural)
 #define COMPARE(name, holds)
 #include "graph/op/binary.def"

@@ -66,16 +66,18 @@ bool pcs_is_scalar(const pcs_lowering *w, precis_value v)
 
 /* ---- names -------------------------------------------------------------------------------------- */
 
-const char *pcs_fresh_name(pcs_lowering *w, const char *like)
+static const char *fresh(pcs_lowering *w, pcs_map *taken, const char *like)
 {
     bool existed;
     const char *name = pcs_arena_copy(&w->arena, like, strlen(like));
     for (unsigned i = 1; name; name = pcs_arena_printf(&w->arena, "%s_%u", like, i++)) {
-        if (pcs_map_put(&w->taken, name, strlen(name), 1, &existed)) return NULL;
+        if (pcs_map_put(taken, name, strlen(name), 1, &existed)) return NULL;
         if (!existed && *name) return name;
     }
     return NULL;
 }
+
+const char *pcs_fresh_name(pcs_lowering *w, const char *like) { return fresh(w, &w->taken, like); }
 
 const char *pcs_initializer(pcs_lowering *w, const char *like, pcs_dtype d, uint32_t dims, const int64_t *shape,
                             const void *data)
@@ -245,6 +247,13 @@ static precis_status put_attrs(pcs_lowering *w, pcs_buf *to, const pcs_made_node
     return st;
 }
 
+/* Names of nodes are another space than those of values; onnxruntime takes no two nodes of one name. */
+static precis_status put_node_name(pcs_lowering *w, pcs_buf *b, const char *like)
+{
+    const char *name = *like ? fresh(w, &w->taken_nodes, like) : "";
+    return name ? pcs_put_text(b, 3, name) : PRECIS_ENOMEM;
+}
+
 precis_status pcs_emit(pcs_lowering *w, const pcs_made_node *n)
 {
     pcs_buf b;
@@ -255,7 +264,7 @@ precis_status pcs_emit(pcs_lowering *w, const pcs_made_node *n)
         st = name ? pcs_put_text(&b, 1, name) : w->error ? w->error : PRECIS_ENOMEM;
     }
     for (uint32_t i = 0; i < n->n_out && !st; i++) st = n->out[i] ? pcs_put_text(&b, 2, n->out[i]) : PRECIS_ENOMEM;
-    if (!st) st = pcs_put_text(&b, 3, n->name ? n->name : n->out[0]);
+    if (!st) st = put_node_name(w, &b, n->name ? n->name : n->out[0]);
     if (!st) st = pcs_put_text(&b, 4, n->op);
     if (!st) st = put_attrs(w, &b, n);
     if (!st && n->domain) {

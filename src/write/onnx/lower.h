@@ -38,7 +38,7 @@ struct pcs_lowering {
     pcs_arena arena;
     pcs_buf nodes, scratch;
     const char **names; /* of values, once they have one */
-    pcs_map taken;
+    pcs_map taken, taken_nodes; /* names of values; of nodes */
     bool *alive, *taken_node; /* by node: its result is read; another writes it */
     uint32_t *uses;           /* by value: readers that are alive, and outputs */
     pcs_made_initializer *initializers;

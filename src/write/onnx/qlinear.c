@@ -97,14 +97,21 @@ static bool plain(const pcs_lowering *w, const pcs_node *n)
            !pcs_v(w, n->in[2])->dims && is_byte(pcs_v(w, n->in[2])->dtype);
 }
 
+/* The mean of a picture, for each of its channels. */
+static bool is_global_mean(const pcs_lowering *w, const pcs_node *n)
+{
+    const precis_attr *axes = &n->attr[1];
+    uint32_t set = 0;
+    if (pcs_v(w, n->in[0])->dims != 4 || !n->attr[2].integer || n->attr[0].text[1] != 'e') return false;
+    for (uint32_t i = 0; i < axes->n; i++) set |= 1u << (axes->list[i] & 3); /* -1 is 3 */
+    return axes->n == 2 && set == (1u << 2 | 1u << 3);
+}
+
 static const char *form_of(const pcs_lowering *w, const pcs_node *n)
 {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (forms[i].op != n->op) continue;
-        if (n->op == &pcs_op_reduce) { /* means of all that lies behind the channels */
-            const pcs_value *x = pcs_v(w, n->in[0]);
-            if (x->dims != 4 || n->attr[1].n != 2 || !n->attr[2].integer || n->attr[0].text[1] != 'e') return NULL;
-        }
+        if (n->op == &pcs_op_reduce && !is_global_mean(w, n)) return NULL;
         for (uint32_t k = 0; k < n->n_in; k++) {
             const pcs_node *m = pcs_maker(w, n->in[k]);
             if (!m || m->op != &pcs_op_from_codes || !plain(w, m)) return NULL;

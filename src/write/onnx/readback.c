@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 extern const pcs_op pcs_op_expand, pcs_op_to_codes, pcs_op_from_codes, pcs_op_reduce, pcs_op_slice, pcs_op_swish,
-    pcs_op_mul, pcs_op_sigmoid;
+    pcs_op_mul, pcs_op_sigmoid, pcs_op_reshape, pcs_op_transpose;
 
 typedef struct {
     const precis_graph *g;
@@ -73,11 +73,20 @@ static bool is_usual(const precis_attr *a)
     return false;
 }
 
+/* What is reduced over several axes is the same in any order of them. */
+static uint64_t mix_axes(uint64_t h, const precis_attr *a, uint32_t dims)
+{
+    uint64_t set = 0;
+    for (uint32_t i = 0; i < a->n; i++) set |= (uint64_t)1 << (settled(a, a->list[i], dims) & 63);
+    return mix(h, set);
+}
+
 static uint64_t mix_attr(uint64_t h, const precis_graph *g, const precis_attr *a, uint32_t dims)
 {
     if (a->kind == PRECIS_ATTR_INT) return mix(h, (uint64_t)settled(a, a->integer, dims));
     if (a->kind == PRECIS_ATTR_REAL) return mix(h, pcs_f32_bits((float)a->real));
     if (a->kind == PRECIS_ATTR_TEXT) return mix_text(h, a->text ? a->text : "");
+    if (!strcmp(a->name, "axes")) return mix_axes(h, a, dims);
     for (uint32_t i = 0; i < a->n && !is_usual(a); i++) h = mix_dim(h, g, settled(a, a->list[i], dims));
     return h;
 }
@@ -90,12 +99,22 @@ static bool says_nothing(const pcs_node *n, uint32_t i)
     return codes && (i == 0 || (i == 2 && !n->attr[3].integer)); /* the type is the result's */
 }
 
-/* A part that is all of x, a reduction over nothing, an expansion to the same shape: what goes in. */
+static bool in_order(const precis_attr *perm)
+{
+    for (uint32_t i = 0; i < perm->n; i++)
+        if (perm->list[i] != i) return false;
+    return true;
+}
+
+/* A part that is all of x, a reduction over nothing, an expansion or a reshape to the same shape, a transposition that
+ * moves nothing: what goes in. */
 static bool hands_on(const precis_graph *g, const pcs_node *n)
 {
     const pcs_value *x = &g->values[n->in[0]], *y = &g->values[n->out[0]];
     if (n->op == &pcs_op_reduce) return n->attr[1].n == 0;
-    if (n->op == &pcs_op_expand) return x->dims == y->dims && !memcmp(x->shape, y->shape, x->dims * sizeof *x->shape);
+    if (n->op == &pcs_op_transpose) return in_order(&n->attr[0]);
+    if (n->op == &pcs_op_expand || n->op == &pcs_op_reshape)
+        return x->dims == y->dims && !memcmp(x->shape, y->shape, x->dims * sizeof *x->shape);
     if (n->op != &pcs_op_slice) return false;
     for (uint32_t i = 0; i < x->dims; i++)
         if (n->attr[0].list[i] || n->attr[1].list[i] != x->shape[i] || n->attr[2].list[i] != 1) return false;

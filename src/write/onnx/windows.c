@@ -171,21 +171,26 @@ static void functions_of(const precis_attr *act, const precis_attr *coefficients
         }
 }
 
+/* Inputs that say what is so when they are left out stay as they are: engines fold them. */
 precis_status pcs_lower_recurrent(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
 {
     const precis_attr *a = n->attr;
     const char *op = pcs_word_of(kinds, a[0].text);
+    const bool dynamic = row->onnx[0] == 'D';
+    const char **in = pcs_arena_alloc(&w->arena, n->n_in + 1, sizeof *in);
     functions f;
-    (void)row;
+    if (!in) return PRECIS_ENOMEM;
+    if (dynamic && op[0] != 'L') return pcs_cannot(w, n, "ONNX has no %s of codes", op);
     functions_of(&a[2], &a[6], &f);
-    precis_attr attrs[6] = { precis_attr_int("hidden_size", pcs_v(w, n->in[2])->shape[2]),
+    precis_attr attrs[6] = { precis_attr_int("hidden_size", pcs_v(w, n->in[2])->shape[dynamic ? 1 : 2]),
                              precis_attr_text("direction", a[1].text) };
     uint32_t at = 2;
     if (a[3].real > 0) attrs[at++] = precis_attr_real("clip", a[3].real);
     if (op[0] == 'L') attrs[at++] = precis_attr_int("input_forget", a[4].integer);
     if (op[0] == 'G') attrs[at++] = precis_attr_int("linear_before_reset", a[5].integer);
-    pcs_made_node m = { .op = op, .name = n->name, .n_in = n->n_in, .n_out = n->n_out, .attrs = attrs };
-    for (uint32_t i = 0; i < n->n_in; i++) m.in[i] = pcs_name(w, n->in[i]);
+    pcs_made_node m = { .op = dynamic ? row->onnx : op, .domain = dynamic ? "com.microsoft" : NULL, .name = n->name,
+                        .many = in, .n_in = n->n_in, .n_out = n->n_out, .attrs = attrs };
+    for (uint32_t i = 0; i < n->n_in; i++) in[i] = pcs_name(w, n->in[i]);
     for (uint32_t i = 0; i < n->n_out; i++) m.out[i] = w->uses[n->out[i]] ? pcs_result_name(w, n->out[i]) : "";
     m.lists[0] = (pcs_made_list){ .name = "activations", .texts = f.names, .n = f.n };
     m.lists[1] = (pcs_made_list){ .name = "activation_alpha", .reals = f.alpha, .n = f.n_alpha };

@@ -290,6 +290,7 @@ static precis_status open_lowering(pcs_lowering *w)
     const precis_graph *g = w->g;
     pcs_arena_init(&w->arena, w->ctx);
     pcs_map_init(&w->taken, w->ctx);
+    pcs_map_init(&w->taken_nodes, w->ctx);
     pcs_buf_init(&w->nodes, w->ctx, MOST);
     pcs_buf_init(&w->scratch, w->ctx, MOST);
     w->names = pcs_arena_alloc(&w->arena, g->n_values + 1, sizeof *w->names);
@@ -315,6 +316,7 @@ precis_status pcs_onnx_save(precis_ctx *ctx, const pcs_onnx_saved *what, const c
     pcs_buf_free(&w.nodes);
     pcs_buf_free(&w.scratch);
     pcs_map_free(&w.taken);
+    pcs_map_free(&w.taken_nodes);
     pcs_arena_free(&w.arena);
     return st;
 }

@@ -53,7 +53,7 @@ static void compare(const char *type, double least_correlation, double most_bias
         double error;
         by[n].bytes = malloc(pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]) + 64);
         const pcs_method *search = pcs_method_by_name("search");
-        OK(ctx, pcs_quantize_tensor(ctx, t, f, search, &(pcs_row_weights){ 0 }, by[n].bytes, &error));
+        OK(ctx, pcs_quantize_tensor(ctx, &(pcs_tensor_job){ t, f, search, { 0 } }, by[n].bytes, &error));
         list[n] = (pcs_alternative){ t, f, by[n].bytes, 0, 0 };
         by[n].swapped = swapped(ctx, &r, copy, &list[n], i);
         n++;

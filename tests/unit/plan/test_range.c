@@ -38,8 +38,8 @@ static precis_status code(precis_ctx *ctx, const pcs_format *f, const char *code
     const pcs_tensor t = { .name = "x", .format = pcs_format_by_name("F32"), .dims = 2, .n = WIDTH, .bytes = 4 * WIDTH,
                            .ne = { WIDTH, 1, 1, 1, 1, 1, 1, 1 }, .data = (const uint8_t *)x };
     double error;
-    const precis_status st = pcs_quantize_tensor(ctx, &t, f, pcs_method_by_name(coder), &(pcs_row_weights){ 0 }, out,
-                                                 &error);
+    const pcs_tensor_job job = { &t, f, pcs_method_by_name(coder), { 0 } };
+    const precis_status st = pcs_quantize_tensor(ctx, &job, out, &error);
     if (st) return st;
     pcs_decode(f, WIDTH, out, z);
     double e = 0, n = 0;

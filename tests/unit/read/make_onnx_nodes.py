@@ -59,6 +59,7 @@ def answers(model, inputs, case):
                 import onnxruntime
                 options = onnxruntime.SessionOptions()
                 options.log_severity_level = 4
+                options.intra_op_num_threads = 1  # its LSTM of codes has another range of h for each thread's sequences
                 session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
                 got[who] = session.run(None, {k: v for k, v in inputs.items()})
         except Exception as e:

@@ -312,6 +312,9 @@ def sequences():
     yield op("y, h = GRU <hidden_size = 2, linear_before_reset = 1> (x, w, r, b)", 14, out="y h", x=r(2, 1, 3), w=r(1, 6, 3), r=r(1, 6, 2), b=r(1, 12))
     yield op('y, h = RNN <hidden_size = 2, activations = ["Relu"], clip = 0.5> (x, w, r)', 14, out="y h", x=r(2, 1, 3), w=r(1, 2, 3), r=r(1, 2, 2), judge="onnxruntime")
     yield op("y, h, c = LSTM <hidden_size = 2> (x, w, r, b, , s, t, p)", 14, out="y h c", x=r(2, 1, 3), w=r(1, 8, 3), r=r(1, 8, 2), b=r(1, 16), s=r(1, 1, 2), t=r(1, 1, 2, seed=4), p=r(1, 6))
+    # what is clipped are gates, and not the cell (onnxruntime); more units than a block has
+    yield op("y, h, c = LSTM <hidden_size = 2, clip = 0.2> (x, w, r)", 14, out="y h c", x=r(3, 1, 3), w=r(1, 8, 3), r=r(1, 8, 2), judge="onnxruntime")
+    yield op("y, h = GRU <hidden_size = 17> (x, w, r)", 14, out="y h", x=r(2, 2, 1), w=r(1, 51, 1), r=r(1, 51, 17), judge="onnxruntime")
     yield op("y, h, c = LSTM <hidden_size = 2, input_forget = 1> (x, w, r)", 14, out="y h c", x=r(2, 1, 3), w=r(1, 8, 3), r=r(1, 8, 2), judge="onnxruntime")
     branch = lambda name, o: f"{name} = b () => (float[2] z) {{ z = {o} (x) }}"
     for c in (True, False):
@@ -386,6 +389,10 @@ def codes():
     yield op("y = com.microsoft.MatMulNBits <K = 16, N = 2, bits = 4, block_size = 16> (a, b, s, z)", a=r(2, 16), b=i(256, 2, 1, 8, dtype=u8), s=np.float32([.1, .2]), z=n(7, 9, dtype=u8))
     yield op("y = com.microsoft.MatMulNBits <K = 16, N = 2, bits = 8, block_size = 16> (a, b, s, z)", a=r(1, 16), b=i(256, 2, 1, 16, dtype=u8), s=np.float32([.1, .2]), z=n(120, 130, dtype=u8))
     lstm = dict(x=r(2, 1, 3), w=i(255, 1, 3, 8, dtype=u8), r=i(255, 1, 2, 8, dtype=u8, seed=2))
-    # precis does not quantize x and h there (recurrent.c says so): the answer is that of numbers
-    numbers = "a = DequantizeLinear (w, sw, zw) b = DequantizeLinear (r, sr, zr) c = Transpose <perm = [0, 2, 1]> (a) d = Transpose <perm = [0, 2, 1]> (b) "
-    yield op("y, h, e = com.microsoft.DynamicQuantizeLSTM <hidden_size = 2> (x, w, r, , , , , , sw, zw, sr, zr)", out="y h e", **lstm, sw=np.float32([.01]), zw=n(128, dtype=u8), sr=np.float32([.01]), zr=n(128, dtype=u8), means=numbers + "y, h, e = LSTM <hidden_size = 2> (x, c, d)", judge="onnxruntime")
+    codes = "(x, w, r, , , , , , sw, zw, sr, zr)"
+    yield op(f"y, h, e = com.microsoft.DynamicQuantizeLSTM <hidden_size = 2> {codes}", out="y h e", **lstm, sw=np.float32([.01]), zw=n(128, dtype=u8), sr=np.float32([.01]), zr=n(128, dtype=u8))
+    # zero points that are not 128, both ways, ends of sequences
+    ways = dict(sw=np.float32([.01, .02]), sr=np.float32([.012, .007]), zw=n(120, 140, dtype=u8), zr=n(131, 99, dtype=u8))
+    yield op('y, h, e = com.microsoft.DynamicQuantizeLSTM <hidden_size = 3, direction = "bidirectional"> (x, w, r, b, l, , , , sw, zw, sr, zr)', out="y h e", x=r(4, 2, 2), w=i(255, 2, 2, 12, dtype=u8), r=i(255, 2, 3, 12, dtype=u8, seed=2), b=r(2, 24), l=n(4, 2, dtype=np.int32), **ways)
+    # more units than a block has
+    yield op(f"y, h, e = com.microsoft.DynamicQuantizeLSTM <hidden_size = 17> {codes}", out="y h e", x=r(3, 1, 1), w=i(127, 1, 1, 68, dtype=np.int8, low=-127), r=i(127, 1, 17, 68, dtype=np.int8, low=-127, seed=2), sw=np.float32([.01]), zw=n(0, dtype=np.int8), sr=np.float32([.002]), zr=n(0, dtype=np.int8))

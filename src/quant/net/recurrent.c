@@ -1,0 +1,58 @@
+/* recurrent.c - recurrent nets with the range of each run: codes of weights with a scale for each row of gates, and x
+ * and h rounded to 8 bits where they are multiplied (op dynamic_recurrent; onnxruntime's DynamicQuantizeLSTM). */
+#include "quant/net/net.h"
+
+enum { X, W, R };
+
+/* w [ways, rows, k] as codes [ways, k, rows], and their scales and zero points [ways, rows]. */
+static precis_status turned(precis_net_quant *q, const pcs_value *w, precis_value *codes, precis_value *scales,
+                            precis_value *zeros)
+{
+    const int64_t ways = w->shape[0], rows = w->shape[1], k = w->shape[2], shape[] = { ways, k, rows };
+    const int64_t by_row[] = { ways, rows };
+    pcs_qparams *p = NULL;
+    int8_t *to = pcs_alloc(q->ctx, (size_t)(ways * rows * k) + 1, 1),
+           *zero = pcs_alloc(q->ctx, (size_t)(ways * rows) + 1, 1);
+    float *scale = pcs_alloc(q->ctx, (size_t)(ways * rows) + 1, sizeof *scale);
+    precis_status st = to && scale && zero ? pcs_net_row_scales(q, w, &p) : PRECIS_ENOMEM;
+    for (int64_t i = 0; i < ways * rows && !st; i++) {
+        const float *from = (const float *)w->data + i * k;
+        scale[i] = p[i % rows].scale;
+        for (int64_t j = 0; j < k; j++)
+            to[(i / rows * k + j) * rows + i % rows] = (int8_t)pcs_qparams_code(&q->weights, &p[i % rows], from[j]);
+    }
+    if (!st) {
+        *codes = pcs_net_constant(q, w->name, PCS_I8, 3, shape, to);
+        *scales = pcs_net_constant(q, "scale", PCS_F32, 2, by_row, scale);
+        *zeros = pcs_net_constant(q, "zero_point", PCS_I8, 2, by_row, zero);
+        if (q->g->error) st = q->g->error;
+    }
+    pcs_free(q->ctx, p);
+    pcs_free(q->ctx, to);
+    pcs_free(q->ctx, zero);
+    pcs_free(q->ctx, scale);
+    return st;
+}
+
+bool pcs_net_can_dynamic_recurrent(const precis_net_quant *q, const pcs_node *n)
+{
+    return q->mode == PCS_NET_DYNAMIC && q->weight_type == PCS_I8 && !q->block && pcs_net_is_recurrent(q->g, n) &&
+           n->attr[0].text[0] == 'l';
+}
+
+precis_status pcs_net_dynamic_recurrent(precis_net_quant *q, const pcs_node *old, const pcs_node *mapped)
+{
+    precis_value in[12], results[2];
+    const uint32_t n = mapped->n_in;
+    const pcs_value w = q->g->values[mapped->in[W]], r = q->g->values[mapped->in[R]];
+    memcpy(in, mapped->in, n * sizeof *in);
+    precis_status st = turned(q, &w, &in[W], &in[n], &in[n + 1]);
+    if (!st) st = turned(q, &r, &in[R], &in[n + 2], &in[n + 3]);
+    if (st) return st;
+    const precis_value y = precis_graph_node(q->g, old->name, "dynamic_recurrent", old->attr, n + 4, in);
+    for (uint32_t i = 1; i < old->n_out && y >= 0; i++) results[i - 1] = precis_graph_result(q->g, y, i);
+    if (y < 0) return q->g->error;
+    q->map[old->out[0]] = y;
+    for (uint32_t i = 1; i < old->n_out; i++) q->map[old->out[i]] = results[i - 1];
+    return q->g->error;
+}
