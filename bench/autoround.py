@@ -47,13 +47,13 @@ imatrix, profile, plan, ours = (os.path.join(folder, n) for n in ("imatrix.gguf"
 if not os.path.exists(imatrix):
     run("profile", model, "--calib", calib, "-o", imatrix)
 run("profile", model, "--calib", calib, "--imatrix", imatrix, "-o", profile)
-print("| AutoRound | bytes | its loss | search, ratio (90 %) | gptq, ratio (90 %) | gptq, same rest |\n|---|---|---|---|---|---|", flush=True)
+print("| AutoRound | bytes | its loss | search, ratio (90 %) | gptq, ratio (90 %) | gptq, same rest | round, same rest |\n|---|---|---|---|---|---|---|", flush=True)
 for b in bits:
     peer = rounded(b)
     budget = os.path.getsize(os.path.join(peer, "model.safetensors"))
     a, sa = score(peer)
     row = []
-    for m, pins in (("search", []), ("gptq", []), ("gptq", ["--pin", "token_embd.weight=F16", "--pin", "output.weight=F16"])):
+    for m, pins in (("search", []), ("gptq", []), ("gptq", ["--pin", "token_embd.weight=F16", "--pin", "output.weight=F16"]), ("round", ["--pin", "token_embd.weight=F16", "--pin", "output.weight=F16"])):
         run("plan", model, "--max-size", str(budget), "--profile", profile, "--imatrix", imatrix, "-o", plan, "--types", "all", *pins)
         run("quant", model, "--plan", plan, "--method", m, "--fallback", "--calib", calib, "--imatrix", imatrix, "--no-eval", "-o", ours)
         k, sk = score(ours)
