@@ -41,7 +41,7 @@ dist:
 test-dist: all dist
 	@tests/dist/run $(BUILD) build-dist
 
-# Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Half an hour.
+# Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Hours on two cores.
 test-alloc: all
 	@tests/alloc/run $(BUILD)
 
