@@ -113,13 +113,12 @@ static void assert_half(const char *name)
 static void test_one_sweep(void **state)
 {
     (void)state;
-#define FOUR(type) "*blk.0*=" type ",*blk.1*=" type ",*blk.2*=" type ",*blk.3*=" type
     char pruned[512];
     snprintf(pruned, sizeof pruned, "%s/pruned.gguf", test_folder());
-    quantized(&(wanted){ FOUR("F32"), "sparsegpt", 2048, 2, false }, MODEL, "pruned.gguf", NULL);
-    quantized(&(wanted){ FOUR("Q4_0"), "magnitude+gptq", 2048, 2, false }, pruned, "after.gguf", NULL);
+    quantized(&(wanted){ "*blk*=F32", "sparsegpt", 1024, 2, false }, MODEL, "pruned.gguf", NULL);
+    quantized(&(wanted){ "*blk*=Q4_0", "magnitude+gptq", 1024, 2, false }, pruned, "after.gguf", NULL);
     assert_half("after.gguf");
-    const wanted sweep = { FOUR("Q4_0"), "sparsegpt+gptq", 2048, 2, true };
+    const wanted sweep = { "*blk*=Q4_0", "sparsegpt+gptq", 1024, 2, true };
     const double kld = quantized(&sweep, MODEL, "sweep.gguf", NULL);
     assert_half("sweep.gguf");
     char path[512];
