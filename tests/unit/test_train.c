@@ -221,7 +221,7 @@ static void test_refusals(void **state)
         { "{\"schedule\": {\"name\": \"step\"}}", "schedule.name: is no schedule" },
         { "{\"compute\": \"fp6\"}", "compute: is none of f32, bf16" },
         { "{\"quant\": {\"weights\": \"Q9\"}}", "quant.weights: is no type" },
-        { "{\"quant\": {\"activations\": \"int9\"}}", "quant.activations: is not int2 to int8" },
+        { "{\"quant\": {\"activations\": \"int9\"}}", "quant.activations: is not int1 to int8" },
         { "{\"quant\": {\"thaw\": 0.9}}", "quant.thaw: is not known here" },
         { "{\"quant\": {\"kv\": \"int3\"}}", "quant.kv: is not int4 or int8" },
         { "{\"quant\": {\"weights\": \"*=Q9\"}}", "quant.weights: is no list of PATTERN=TYPE" },
