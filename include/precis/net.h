@@ -46,7 +46,8 @@ PRECIS_API const char *precis_net_symbol(const precis_net *net, size_t input, ui
  * last. */
 PRECIS_API int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint64_t *count, int *supported);
 
-/* The graph, with dimensions that have no size as symbols; it belongs to the net. NULL *graph and PRECIS_EUNSUPPORTED
+/* The graph, with dimensions that have no size as symbols; it belongs to the net. Where the net's form depends on a
+ * first dimension that is open (Squeeze without axes), that is 1, which is said. NULL *graph and PRECIS_EUNSUPPORTED
  * where it depends on the contents of an input: precis_net_run makes it for those it is given. */
 PRECIS_API precis_status precis_net_graph(precis_net *net, precis_graph **graph);
 /* Values of that graph. */

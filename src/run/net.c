@@ -131,10 +131,37 @@ int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint
     return 1;
 }
 
+/* The graph where the first dimension of inputs that leave it open is 1, for nets whose form depends on it. Where that
+ * is no help either, the message of before stays. */
+static precis_status graph_of_one(precis_net *net)
+{
+    const pcs_netfile *f = net->file;
+    char why[sizeof net->ctx->message];
+    bool open = false;
+    memcpy(why, net->ctx->message, sizeof why);
+    pcs_netfile_given *one = pcs_alloc(net->ctx, f->n_inputs + 1, sizeof *one);
+    if (!one) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < f->n_inputs; i++) {
+        const pcs_port *p = &f->inputs[i];
+        if (!p->shaped) continue;
+        one[i] = (pcs_netfile_given){ .shaped = true, .dims = p->dims };
+        memcpy(one[i].shape, p->shape, sizeof p->shape);
+        if (!p->dims || p->shape[0] >= 0) continue;
+        one[i].shape[0] = 1;
+        open = true;
+    }
+    precis_status st = open ? pcs_netfile_import(net->file, one, &net->symbolic) : PRECIS_EUNSUPPORTED;
+    pcs_free(net->ctx, one);
+    if (!st) pcs_warn(net->ctx, "%s; inputs have 1 as their first dimension from here on", why);
+    if (st == PRECIS_EUNSUPPORTED) memcpy(net->ctx->message, why, sizeof why);
+    return st;
+}
+
 precis_status precis_net_graph(precis_net *net, precis_graph **graph)
 {
     *graph = NULL;
     precis_status st = net->symbolic.graph ? PRECIS_OK : pcs_netfile_import(net->file, NULL, &net->symbolic);
+    if (st == PRECIS_EUNSUPPORTED) st = graph_of_one(net);
     if (!st) *graph = net->symbolic.graph;
     return st;
 }

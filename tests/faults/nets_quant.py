@@ -148,6 +148,8 @@ def make(w):
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
     put("eval", (16, 3, 8, 8))
+    put("one", (1, 1, 6))
+    put("two", (2, 1, 6))
     put("rows", (8, 3, 6))
     put("planes", (8, 2, 4, 4))
     put("wide", (2, 2, 4))

@@ -253,7 +253,7 @@ static precis_status note_deps(pcs_import *im, const pcs_node *node)
 static int64_t input_dim(pcs_import *im, const pcs_port *p, const pcs_netfile_given *given, uint32_t i)
 {
     char own_name[160];
-    if (given && given->shaped) return given->shape[i];
+    if (given && given->shaped && given->shape[i] >= 0) return given->shape[i];
     if (p->shape[i] >= 0) return p->shape[i];
     snprintf(own_name, sizeof own_name, "%s.%u", p->name, i);
     return precis_graph_symbol(im->g, p->symbol[i] ? p->symbol[i] : own_name, 0);
