@@ -7,28 +7,35 @@
 
 #define CODED_SHARE 0.15 /* of the bits between the smallest type that is coded and the largest: 2.4 for TQ1_0, Q6_K */
 
-/* Rows of a tensor as its probe had them. */
-static const pcs_spill *coded(const pcs_profiler *r, size_t tensor, const pcs_format *f)
+/* A type that the method coded a tensor as: its rows, their bytes, and what it costs alone. f NULL: none. */
+typedef struct { const pcs_format *f; const pcs_spill *rows; double bytes, loss; } offer;
+
+/* What is on offer for each tensor, [tensors][types]; the caller frees it. */
+static offer *offers_of(const pcs_profiler *r)
 {
-    for (size_t i = 0; i < r->n_wanted; i++)
-        if (r->wanted[i].tensor == tensor && r->wanted[i].f == f) return &r->codes[i];
-    return NULL;
+    offer *all = pcs_alloc(r->ctx, r->origin->n_tensors * r->n_types + 1, sizeof *all);
+    for (size_t i = 0; all && i < r->n_wanted; i++) {
+        const pcs_tensor *t = &r->origin->tensors[r->wanted[i].tensor];
+        const pcs_format *f = r->wanted[i].f;
+        const double loss = pcs_profile_loss(r->p, t->name, f->name, 0);
+        for (size_t k = 0; k < r->n_types; k++)
+            if (pcs_probe_type(r, t, r->types[k]) == f)
+                all[r->wanted[i].tensor * r->n_types + k] =
+                    (offer){ f, &r->codes[i],
+                             (double)pcs_row_bytes(f, (uint64_t)t->ne[0]) * (double)pcs_tensor_rows(t),
+                             loss > 0 ? loss : 0 };
+    }
+    return all;
 }
 
-/* The type of tensor i whose loss, times that, and bytes at that price cost least of what the method coded; NULL: it
- * coded none. */
-static const pcs_format *priced(const pcs_profiler *r, size_t i, double price, double times)
+/* The one for tensor i whose loss, times that, and bytes at that price cost least; NULL: there is none. */
+static const offer *priced(const pcs_profiler *r, const offer *all, size_t i, double price, double times)
 {
-    const pcs_tensor *t = &r->origin->tensors[i];
-    const pcs_format *best = NULL;
+    const offer *best = NULL;
     double least = 0;
-    for (size_t k = 0; k < r->n_types; k++) {
-        const pcs_format *f = pcs_probe_type(r, t, r->types[k]);
-        if (!f || !coded(r, i, f)) continue;
-        const double loss = pcs_profile_loss(r->p, t->name, f->name, 0);
-        const double cost = (loss > 0 ? loss * times : 0) + price * (double)pcs_row_bytes(f, (uint64_t)t->ne[0]) *
-                                                                (double)pcs_tensor_rows(t);
-        if (!best || cost < least) best = f, least = cost;
+    for (const offer *o = all + i * r->n_types; o < all + (i + 1) * r->n_types; o++) {
+        const double cost = o->loss * times + price * o->bytes;
+        if (o->f && (!best || cost < least)) best = o, least = cost;
     }
     return best;
 }
@@ -37,13 +44,13 @@ static const pcs_format *priced(const pcs_profiler *r, size_t i, double price, d
 static double doubt(uint64_t *seed) { return pcs_exp(0.5 * pcs_rand_unit(seed) - 0.25); }
 
 /* Bits for each weight that was coded, at a price of a byte. */
-static double priced_bits(const pcs_profiler *r, uint64_t seed, double price)
+static double priced_bits(const pcs_profiler *r, const offer *all, uint64_t seed, double price)
 {
     double bits = 0, weights = 0;
     for (size_t i = 0; i < r->origin->n_tensors; i++) {
-        const pcs_format *f = priced(r, i, price, doubt(&seed));
-        if (!f) continue;
-        bits += pcs_format_bpw(f) * (double)r->origin->tensors[i].n;
+        const offer *o = priced(r, all, i, price, doubt(&seed));
+        if (!o) continue;
+        bits += pcs_format_bpw(o->f) * (double)r->origin->tensors[i].n;
         weights += (double)r->origin->tensors[i].n;
     }
     return weights > 0 ? bits / weights : 0;
@@ -55,22 +62,24 @@ static double priced_bits(const pcs_profiler *r, uint64_t seed, double price)
 static precis_status coded_plan(pcs_profiler *r, uint64_t *seed, double share)
 {
     double sum = 0, kld = 0, se = 0, low = 1e-14, high = 1e2;
-    const double most = priced_bits(r, *seed, 0), wanted = most - (1 - share) * (most - priced_bits(r, *seed, high));
+    offer *all = offers_of(r);
+    if (!all) return PRECIS_ENOMEM;
+    const double most = priced_bits(r, all, *seed, 0), least = priced_bits(r, all, *seed, high);
+    const double wanted = most - (1 - share) * (most - least);
     for (int step = 0; step < 60; step++) {
         const double price = sqrt(low * high);
-        *(priced_bits(r, *seed, price) > wanted ? &low : &high) = price;
+        *(priced_bits(r, all, *seed, price) > wanted ? &low : &high) = price;
     }
     for (size_t i = 0; i < r->origin->n_tensors; i++) {
-        const pcs_tensor *t = &r->origin->tensors[i];
-        const pcs_format *f = priced(r, i, high, doubt(seed));
-        if (!f) continue;
+        const offer *o = priced(r, all, i, high, doubt(seed));
+        if (!o) continue;
         pcs_tensor *own = &r->m->tensors[i];
-        own->format = f;
-        own->data = coded(r, i, f)->data;
-        own->bytes = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]);
-        const double loss = pcs_profile_loss(r->p, t->name, f->name, 0);
-        sum += loss > 0 ? loss : 0;
+        own->format = o->f;
+        own->data = o->rows->data;
+        own->bytes = pcs_tensor_rows(own) * pcs_row_bytes(o->f, (uint64_t)own->ne[0]);
+        sum += o->loss;
     }
+    pcs_free(r->ctx, all);
     const precis_status st = pcs_reference_divergence(&r->many, r->m, &(pcs_compared){ 0 }, &kld, &se);
     for (size_t i = 0; i < r->origin->n_tensors; i++) pcs_probe_put_back(r, i, NULL);
     if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
