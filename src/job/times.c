@@ -159,8 +159,10 @@ static void expect(const machine *k, precis_times *out)
                      (whole ? PROBED * coding_time(k, some) : 0);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);
     if (!j->opt->dry_run) out->quantize = coding_time(k, sampled ? PROFILED : text);
-    if (takes_books(k)) out->plan += BOOKS_FITTED * k->code * k->weights;
-    if (takes_books(k) && !j->opt->dry_run) out->quantize += BOOKS_CODED * k->code * k->weights;
+    if (takes_books(k)) {
+        out->plan += BOOKS_FITTED * k->code * k->weights;
+        if (!j->opt->dry_run) out->quantize += BOOKS_CODED * k->code * k->weights;
+    }
     if (j->evaluates) out->evaluate = 2.2 * k->token * (evaluation_tokens(k) + (j->profiles ? some : 0));
     out->all = out->calibrate + out->costs + out->plan + out->quantize + out->evaluate;
 }
