@@ -130,3 +130,12 @@ bool pcs_factors_of(const precis_graph *g, precis_value v, precis_value x, pcs_f
     *out = (pcs_factors){ .by = 1 };
     return factors(g, v, x, 0, out);
 }
+
+precis_status pcs_raise_products(precis_graph *g, pcs_raise_fn *raise)
+{
+    precis_status st = PRECIS_OK;
+    pcs_graph_renumber(g);
+    for (size_t i = 0; i < g->n_nodes && !st; i++)
+        if (g->nodes[i].op == &pcs_op_mul || g->nodes[i].op == &pcs_op_div) st = raise(g, &g->nodes[i]);
+    return st;
+}

@@ -29,5 +29,8 @@ typedef struct pcs_factors {
 } pcs_factors;
 /* x is not taken apart. False: there are too many. */
 bool pcs_factors_of(const precis_graph *g, precis_value v, precis_value x, pcs_factors *out);
+/* Each product and quotient of the graph is shown to a pass, which may make another node of it. */
+typedef precis_status pcs_raise_fn(precis_graph *g, pcs_node *n);
+precis_status pcs_raise_products(precis_graph *g, pcs_raise_fn *raise);
 
 #endif

@@ -111,13 +111,6 @@ static precis_status raise(precis_graph *g, pcs_node *n)
     return PRECIS_OK;
 }
 
-static precis_status run(precis_graph *g)
-{
-    precis_status st = PRECIS_OK;
-    pcs_graph_renumber(g);
-    for (size_t i = 0; i < g->n_nodes && !st; i++)
-        if (g->nodes[i].op == &pcs_op_mul || g->nodes[i].op == &pcs_op_div) st = raise(g, &g->nodes[i]);
-    return st;
-}
+static precis_status run(precis_graph *g) { return pcs_raise_products(g, raise); }
 
 const pcs_pass pcs_pass_raise_activations = { "raise_activations", run };
