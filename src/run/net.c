@@ -133,7 +133,7 @@ int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint
 
 /* The graph where the first dimension of inputs that leave it open is 1, for nets whose form depends on it. Where that
  * is no help either, the message of before stays. */
-static precis_status graph_of_one(precis_net *net)
+static precis_status graph_of_one(precis_net *net, pcs_netfile_graph *out)
 {
     const pcs_netfile *f = net->file;
     char why[sizeof net->ctx->message];
@@ -150,18 +150,24 @@ static precis_status graph_of_one(precis_net *net)
         one[i].shape[0] = 1;
         open = true;
     }
-    precis_status st = open ? pcs_netfile_import(net->file, one, &net->symbolic) : PRECIS_EUNSUPPORTED;
+    precis_status st = open ? pcs_netfile_import(net->file, one, out) : PRECIS_EUNSUPPORTED;
     pcs_free(net->ctx, one);
     if (!st) pcs_warn(net->ctx, "%s; inputs have 1 as their first dimension from here on", why);
     if (st == PRECIS_EUNSUPPORTED) memcpy(net->ctx->message, why, sizeof why);
     return st;
 }
 
+/* A graph that is made for no inputs. */
+static precis_status import(precis_net *net, pcs_netfile_graph *out)
+{
+    const precis_status st = pcs_netfile_import(net->file, NULL, out);
+    return st == PRECIS_EUNSUPPORTED ? graph_of_one(net, out) : st;
+}
+
 precis_status precis_net_graph(precis_net *net, precis_graph **graph)
 {
     *graph = NULL;
-    precis_status st = net->symbolic.graph ? PRECIS_OK : pcs_netfile_import(net->file, NULL, &net->symbolic);
-    if (st == PRECIS_EUNSUPPORTED) st = graph_of_one(net);
+    const precis_status st = net->symbolic.graph ? PRECIS_OK : import(net, &net->symbolic);
     if (!st) *graph = net->symbolic.graph;
     return st;
 }
@@ -210,7 +216,7 @@ precis_status precis_net_passes(precis_net *net, precis_net_pass passes[PRECIS_N
                                                           "raise_activations", "raise_gelu",      "raise_layer_norm",
                                                           "raise_attention" };
     pcs_netfile_graph f = { 0 };
-    precis_status st = pcs_netfile_import(net->file, NULL, &f);
+    precis_status st = import(net, &f);
     for (size_t i = 0; i < PRECIS_NET_PASSES && !st; i++) {
         passes[i] = (precis_net_pass){ .name = names[i] };
         st = count_made(f.graph, &passes[i]);

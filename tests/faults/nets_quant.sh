@@ -204,6 +204,7 @@ at_least 30 "$work/big_bias.float.npy" "$work/b.npy" "a large bias"
 # What a Squeeze without axes drops depends on the batch, so that the file is of a batch of one, which is said.
 expect 0 "$precis" quant "$work/drops.onnx" -o "$work/drops.q.onnx" --dynamic
 has err 'node drops .Squeeze.: drops dimensions of one.*1 as their first dimension'
+expect 0 "$precis" inspect "$work/drops.onnx" --passes
 run "$work/drops.onnx" "$work/one.npy" "$work/one.float.npy"
 run "$work/drops.q.onnx" "$work/one.npy" "$work/one.q.npy"
 at_least 30 "$work/one.float.npy" "$work/one.q.npy" "a batch of one"
