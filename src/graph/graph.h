@@ -236,6 +236,8 @@ uint32_t pcs_op_attrs(const pcs_op *op);
 precis_status pcs_op_fail(precis_graph *g, const pcs_node *n, const char *fmt, ...) PCS_PRINTF(3, 4);
 /* Same shape as input i. */
 precis_status pcs_infer_like(precis_graph *g, const pcs_node *n, uint32_t i, pcs_value *out);
+/* Bytes up to the next line of a cache: where a piece of scratch may begin. */
+static inline size_t pcs_line_up(size_t n) { return (n + 63) / 64 * 64; }
 static inline int64_t pcs_arg_count(const pcs_arg *a)
 {
     int64_t n = 1;

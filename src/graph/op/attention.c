@@ -70,12 +70,10 @@ typedef struct {
 /* Values of so many keys are a product in bf16; those of more are added up in ascending order. */
 enum { SPAN = 512 };
 
-static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
-
 /* Bytes behind q, s and y: of the exact arithmetic; of bf16: keys or values as panels, and what they multiply. */
 static size_t exact_room(const dims *d)
 {
-    return align64(4 * 16 * KEY_PANELS * (size_t)d->kv->kd) + align64(4 * VALUES * (size_t)d->kv->vp);
+    return pcs_line_up(4 * 16 * KEY_PANELS * (size_t)d->kv->kd) + pcs_line_up(4 * VALUES * (size_t)d->kv->vp);
 }
 
 static size_t bf16_room(const dims *d)
@@ -83,8 +81,8 @@ static size_t bf16_room(const dims *d)
     const size_t m = d->rows * d->group, kd = d->kv->kd, vp = d->kv->vp, span = d->keys < SPAN ? d->keys : SPAN;
     const size_t keys = span * kd, values = span * vp + VALUES * vp + m * span + m * vp;
     const size_t deep = kd > span ? kd : span;
-    return align64(4 * (keys > values ? keys : values)) + align64(pcs_act_bf16_bytes(m, deep)) +
-           align64(pcs_mp_bf16_scratch(deep)) + 64;
+    return pcs_line_up(4 * (keys > values ? keys : values)) + pcs_line_up(pcs_act_bf16_bytes(m, deep)) +
+           pcs_line_up(pcs_mp_bf16_scratch(deep)) + 64;
 }
 
 static size_t scratch(const pcs_call *c)
@@ -97,7 +95,7 @@ static size_t scratch(const pcs_call *c)
 static float *carve(char **p, size_t n)
 {
     float *r = (float *)*p;
-    *p += align64(n * sizeof(float));
+    *p += pcs_line_up(n * sizeof(float));
     return r;
 }
 
@@ -173,7 +171,7 @@ static void mix(const task *t, const work *w, uint32_t seq, const pcs_kv_span *s
     const pcs_kv *kv = t->d->kv;
     const pcs_kernels *k = t->c->kernels;
     const size_t keys = w->hi - w->lo;
-    char *mem = w->rest + align64(4 * 16 * KEY_PANELS * (size_t)kv->kd);
+    char *mem = w->rest + pcs_line_up(4 * 16 * KEY_PANELS * (size_t)kv->kd);
     for (size_t j = w->lo; j < w->reach; j += VALUES) {
         const size_t n = w->reach - j < VALUES ? w->reach - j : VALUES;
         const float *weights = w->s + (j - w->lo);
@@ -208,7 +206,7 @@ static room room_in(const task *t, const work *w)
     r.x = r.some + VALUES * vp;
     r.y = r.x + m * span;
     r.act = (uint16_t *)(void *)mem;
-    r.scratch = mem + align64(pcs_act_bf16_bytes(m, kd > span ? kd : span));
+    r.scratch = mem + pcs_line_up(pcs_act_bf16_bytes(m, kd > span ? kd : span));
     return r;
 }
 

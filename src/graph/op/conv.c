@@ -23,14 +23,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return st;
 }
 
-static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static bool by_planes(const pcs_call *c) { return c->in[1].shape[0] / c->attr[PCS_CONV_GROUPS].integer < FEW; }
 
 static size_t scratch(const pcs_call *c)
 {
     size_t k = 1;
     for (uint32_t i = 1; i < c->in[1].dims; i++) k *= (size_t)c->in[1].shape[i];
-    return by_planes(c) ? 0 : PANELS * align64(64 * k + 64) + TILE * PANELS * 64 + 256;
+    return by_planes(c) ? 0 : PANELS * pcs_line_up(64 * k + 64) + TILE * PANELS * 64 + 256;
 }
 
 /* Where the window at place p begins. */
@@ -109,7 +108,7 @@ static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_
     const pcs_arg *x = &c->in[0], *wt = &c->in[1];
     const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[PCS_CONV_GROUPS].integer,
                   n = w->places - p < 16 * PANELS ? w->places - p : 16 * PANELS;
-    const size_t k = (size_t)(each * w->taps), step = align64(64 * k + 64) / sizeof(float),
+    const size_t k = (size_t)(each * w->taps), step = pcs_line_up(64 * k + 64) / sizeof(float),
                  panels = (size_t)(n + 15) / 16;
     float *b = (float *)(void *)(c->scratch + ith * c->scratch_size), *tile = b + PANELS * step;
     const float *from = (const float *)x->data + (batch * x->shape[1] + group * each) * w->area;

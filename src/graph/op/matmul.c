@@ -26,8 +26,6 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
-
 /* Panels side by side, and tokens of the last one's tile, where its rows are fewer than 16. */
 #define PANELS 4
 #define TILE 60
@@ -35,9 +33,9 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1];
-    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k)) + 256;
-    if (c->in[0].dtype == PCS_ACT) return align64(pcs_mp_scratch(k)) + 256;
-    return align64(sizeof(float) * (pcs_piece_floats(&c->in[1], PANELS) + TILE * PCS_PANEL)) + 256;
+    if (c->in[0].dtype == PCS_ACT_BF16) return pcs_line_up(pcs_mp_bf16_scratch(k)) + 256;
+    if (c->in[0].dtype == PCS_ACT) return pcs_line_up(pcs_mp_scratch(k)) + 256;
+    return pcs_line_up(sizeof(float) * (pcs_piece_floats(&c->in[1], PANELS) + TILE * PCS_PANEL)) + 256;
 }
 
 static uint32_t workers(const pcs_call *c) { return pcs_piece_threads((size_t)c->in[1].shape[0]); }
@@ -129,9 +127,9 @@ static const float *weight_row(const pcs_call *c, size_t r, size_t k, float *num
 static size_t scratch_back(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]), n = (size_t)c->in[1].shape[0];
-    const size_t depth = m > n ? m : n,
-                 row = align64(4 * k) + align64((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
-    return align64(4 * WIDE * depth) + align64(4 * WIDE * BACK) + align64(4 * BACK * m) + row + 256;
+    const size_t depth = m > n ? m : n, stored = c->in[1].format ? (size_t)pcs_row_bytes(c->in[1].format, k) : 0;
+    const size_t row = pcs_line_up(4 * k) + pcs_line_up(stored + 64);
+    return pcs_line_up(4 * WIDE * depth) + pcs_line_up(4 * WIDE * BACK) + pcs_line_up(4 * BACK * m) + row + 256;
 }
 
 /* dx[t][i] = sum_n d[t][n] w[n][i] for the columns [begin, end), n ascending. */
@@ -139,13 +137,13 @@ static void by_input(const pcs_call *c, const float *d, float *dx, size_t begin,
 {
     const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t depth = m > n ? m : n;
-    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * WIDE * depth));
-    float *numbers = (float *)((char *)tile + align64(4 * WIDE * BACK) + align64(4 * BACK * m));
+    float *b = (float *)mem, *tile = (float *)(mem + pcs_line_up(4 * WIDE * depth));
+    float *numbers = (float *)((char *)tile + pcs_line_up(4 * WIDE * BACK) + pcs_line_up(4 * BACK * m));
     for (size_t i0 = begin; i0 < end; i0 += WIDE) {
         const size_t count = end - i0 < WIDE ? end - i0 : WIDE;
         if (count < WIDE) memset(b, 0, n * WIDE * sizeof *b);
         for (size_t r = 0; r < n; r++)
-            memcpy(b + r * WIDE, weight_row(c, r, k, numbers, (uint8_t *)numbers + align64(4 * k)) + i0,
+            memcpy(b + r * WIDE, weight_row(c, r, k, numbers, (uint8_t *)numbers + pcs_line_up(4 * k)) + i0,
                    count * sizeof *b);
         for (size_t t0 = 0; t0 < m; t0 += BACK) {
             const size_t tokens = m - t0 < BACK ? m - t0 : BACK;
@@ -172,8 +170,8 @@ static void by_weights(const pcs_call *c, const float *d, float *dw, size_t begi
     const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t depth = m > n ? m : n;
     const float *x = c->in[0].data;
-    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * WIDE * depth));
-    float *turned = (float *)((char *)tile + align64(4 * WIDE * BACK));
+    float *b = (float *)mem, *tile = (float *)(mem + pcs_line_up(4 * WIDE * depth));
+    float *turned = (float *)((char *)tile + pcs_line_up(4 * WIDE * BACK));
     for (size_t r0 = 0; r0 < n && begin < end; r0 += BACK) {
         const size_t rows = n - r0 < BACK ? n - r0 : BACK;
         turn(d + r0, n, m, rows, turned);

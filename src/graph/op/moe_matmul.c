@@ -19,14 +19,12 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
-
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[2];
-    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k)) + 256;
-    if (c->in[0].dtype == PCS_ACT) return align64(pcs_mp_scratch(k)) + 256;
-    return align64(sizeof(float) * pcs_piece_floats(&c->in[1], 1)) + 256;
+    if (c->in[0].dtype == PCS_ACT_BF16) return pcs_line_up(pcs_mp_bf16_scratch(k)) + 256;
+    if (c->in[0].dtype == PCS_ACT) return pcs_line_up(pcs_mp_scratch(k)) + 256;
+    return pcs_line_up(sizeof(float) * pcs_piece_floats(&c->in[1], 1)) + 256;
 }
 
 static uint32_t workers(const pcs_call *c) { return pcs_piece_threads((size_t)c->in[1].shape[1]); }
@@ -132,14 +130,14 @@ static float expert_scale(const pcs_call *c, size_t e)
 static size_t scratch_back(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[2];
-    return align64(4 * k) + align64((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
+    return pcs_line_up(4 * k) + pcs_line_up((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
 }
 
 static const float *expert_row(const pcs_call *c, size_t r, size_t k, char *mem)
 {
     const pcs_arg *w = &c->in[1];
     if (w->dtype == PCS_F32) return (const float *)w->data + r * k;
-    pcs_decode_by(c->kernels, w->format, k, pcs_arg_row(w, r, k, (uint8_t *)mem + align64(4 * k)), (float *)mem);
+    pcs_decode_by(c->kernels, w->format, k, pcs_arg_row(w, r, k, (uint8_t *)mem + pcs_line_up(4 * k)), (float *)mem);
     return (const float *)mem;
 }
 

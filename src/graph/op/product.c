@@ -16,11 +16,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_matrices(g, n, out);
 }
 
-static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     return c->in[0].dtype == PCS_F32
-               ? PANELS * align64(64 * (size_t)pcs_arg_width(&c->in[0])) + TILE * PANELS * 64 + 256
+               ? PANELS * pcs_line_up(64 * (size_t)pcs_arg_width(&c->in[0])) + TILE * PANELS * 64 + 256
                : 0;
 }
 
@@ -29,7 +28,7 @@ static void columns(const pcs_call *c, const float *a, const float *b, float *y,
 {
     const size_t k = (size_t)pcs_arg_width(&c->in[0]), n = (size_t)pcs_arg_width(&c->in[1]),
                  m = (size_t)c->out[0].shape[c->out[0].dims - 2];
-    const size_t step = align64(64 * k) / sizeof(float),
+    const size_t step = pcs_line_up(64 * k) / sizeof(float),
                  count = n - (size_t)first < 16 * PANELS ? n - (size_t)first : 16 * PANELS, panels = (count + 15) / 16;
     float *packed = (float *)(void *)(c->scratch + ith * c->scratch_size), *tile = packed + PANELS * step;
     for (size_t p = 0; p < panels; p++) {

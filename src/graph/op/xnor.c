@@ -21,15 +21,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static size_t up64(size_t n) { return (n + 63) / 64 * 64; }
-
 /* Signs and scales of all rows of x, and a row of weights as numbers. */
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t bytes = c->in[1].format ? (size_t)pcs_row_bytes(c->in[1].format, k) : 0;
-    const size_t signs = up64(4 * m * pcs_xnor_words(k)), row = up64(4 * (k + PCS_ROW_PAD));
-    return signs + up64(4 * m) + row + up64(bytes) + 128 + up64(4 * pcs_xnor_words(k));
+    const size_t signs = pcs_line_up(4 * m * pcs_xnor_words(k)), row = pcs_line_up(4 * (k + PCS_ROW_PAD));
+    return signs + pcs_line_up(4 * m) + row + pcs_line_up(bytes) + 128 + pcs_line_up(4 * pcs_xnor_words(k));
 }
 
 /* Is a row of the format a scale and a bit for each weight? */
@@ -47,9 +45,9 @@ static xnor_work begin_work(const pcs_call *c, uint32_t ith)
                     .m = (size_t)pcs_arg_rows(&c->in[0]) };
     char *mem = c->scratch + ith * c->scratch_size;
     w.signs = (uint32_t *)(void *)mem;
-    w.scale = (float *)(void *)(mem += up64(4 * w.m * pcs_xnor_words(w.k)));
-    w.row = (float *)(void *)(mem += up64(4 * w.m));
-    w.bytes = (uint8_t *)(mem + up64(4 * (w.k + PCS_ROW_PAD)));
+    w.scale = (float *)(void *)(mem += pcs_line_up(4 * w.m * pcs_xnor_words(w.k)));
+    w.row = (float *)(void *)(mem += pcs_line_up(4 * w.m));
+    w.bytes = (uint8_t *)(mem + pcs_line_up(4 * (w.k + PCS_ROW_PAD)));
     for (size_t t = 0; t < w.m; t++)
         w.scale[t] = pcs_xnor_signs((const float *)c->in[0].data + t * w.k, w.k, w.signs + t * pcs_xnor_words(w.k));
     return w;
@@ -70,7 +68,7 @@ static void add_up(const xnor_work *w, size_t r)
     const float *row = w->row;
     if (c->in[1].dtype == PCS_F32) row = (const float *)c->in[1].data + r * w->k;
     else pcs_decode_by(c->kernels, c->in[1].format, w->k, pcs_arg_row(&c->in[1], r, w->k, w->bytes), w->row);
-    uint8_t *bits = w->bytes + up64(c->in[1].format ? (size_t)pcs_row_bytes(c->in[1].format, w->k) : 0);
+    uint8_t *bits = w->bytes + pcs_line_up(c->in[1].format ? (size_t)pcs_row_bytes(c->in[1].format, w->k) : 0);
     const bool even = is_even(row, w->k);
     const float magnitude = row[0] < 0 ? -row[0] : row[0];
     if (even) pcs_xnor_signs(row, w->k, (uint32_t *)(void *)(bits + 64));
