@@ -103,9 +103,9 @@ static precis_profile_options profile_options(const precis_job_options *o, const
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
     p.imatrix = q->imatrix;
-    p.method = q->method;
+    p.method = pcs_method_profiled(q->method);
     p.folder = keeps ? o->folder : NULL;
-    p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
+    p.effort = PRECIS_EFFORT_NORMAL;
     p.time_limit = 600;
     return p;
 }
@@ -128,12 +128,24 @@ static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const 
     return PRECIS_OK;
 }
 
+/* Does a profile tell what a method makes of a plan? One that is still to be made will. */
+static bool is_known(const precis_profile *p, const char *method)
+{
+    double interval[2];
+    size_t plans = 0;
+    if (!p || (p->coder && !strcmp(p->coder, method))) return true;
+    precis_profile_predict_method(p, method, 1, 1, interval, &plans);
+    return plans > 0;
+}
+
 /* Of a plan under a budget: the divergence that it will have, by the method that codes it. */
 static void predict(precis_ctx *ctx, const pcs_method_set *set, const precis_quant_options *q, precis_job *job)
 {
-    char name[96];
+    char own_name[96];
     size_t plans;
-    pcs_methods_name(set, name, sizeof name);
+    pcs_methods_name(set, own_name, sizeof own_name);
+    const char *name = is_known(q->profile, own_name) ? own_name : pcs_method_profiled(own_name);
+    if (name != own_name) job->predicted_coder = name;
     job->predicted = precis_profile_predict_method(q->profile, name, pcs_gain_share(ctx, job->plan, name),
                                                    job->solution.loss, job->interval, &plans);
     const bool own = q->profile->coder && !strcmp(q->profile->coder, name); /* costs are the method's */
@@ -187,19 +199,9 @@ static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m
     return st;
 }
 
-/* Does a profile tell what a method makes of a plan? One that is still to be made will. */
-static bool is_known(const precis_profile *p, const char *method)
-{
-    double interval[2];
-    size_t plans = 0;
-    if (!p || (p->coder && !strcmp(p->coder, method))) return true;
-    precis_profile_predict_method(p, method, 1, 1, interval, &plans);
-    return plans > 0;
-}
-
 /* Under a budget, where nobody chose a method and there is time: the one that makes up for what is lost (gptq), if
- * the model can be run and has text enough for the Hessians of its inputs. What it leaves out takes search. By sizes
- * alone, so that a file has the same bytes on every machine. */
+ * the model can be run and has text enough for the Hessians of its inputs; with the best effort what goes on from its
+ * codes. What it leaves out takes search. By sizes alone, so that a file has the same bytes on every machine. */
 static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_job_options *o, precis_quant_options *q)
 {
     enum { TEXT_LEAST = 8192, TOKENS_LEAST = 2048 }; /* bytes; tokens */
@@ -219,8 +221,11 @@ static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_j
     ctx->message[0] = 0;
     if (st || lm.encoder) return;
     for (size_t i = 0; pcs_methods[i] && !q->method; i++)
-        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply && is_known(q->profile, pcs_methods[i]->name))
+        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply && !pcs_methods[i]->refines &&
+            is_known(q->profile, pcs_methods[i]->name))
             q->method = pcs_methods[i]->name;
+    const pcs_method *further = q->method && o->effort == PRECIS_EFFORT_BEST ? pcs_method_refining(q->method) : NULL;
+    if (further) q->method = further->name;
     q->fallback |= q->method != NULL;
 }
 

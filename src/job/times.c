@@ -105,12 +105,12 @@ static double calibration_tokens(const machine *k)
     return c->tokens && c->tokens < own ? c->tokens : own;
 }
 
-/* A model of the method, from so many tokens: their sums of products, and columns one by one. */
-static double coding_time(const machine *k, double tokens)
+/* A model of the coder, from so many tokens: their sums of products, and columns one by one. */
+static double coding_time(const machine *k, const pcs_method *coder, double tokens)
 {
     const double width = (double)pcs_arch_int(k->job->m, "embedding_length", 256, NULL);
-    if (!k->job->set->coder->apply) return 1.2 * k->code * k->weights;
-    const double learned = 3.2 * (double)k->job->set->coder->learns * k->token;
+    if (!coder->apply) return 1.2 * k->code * k->weights;
+    const double learned = 3.2 * (double)coder->learns * k->token;
     return learned + 3.4 * k->token * tokens + k->code * k->weights * (1.5 + width / 512);
 }
 
@@ -152,13 +152,14 @@ static void expect(const machine *k, precis_times *out)
     const pcs_times_job *j = k->job;
     const double text = calibration_tokens(k), sampled = j->opt->calibrate.n_texts ? 0 : 3;
     const double some = text < PROFILED && !sampled ? text : PROFILED;
-    const bool whole = j->set->coder->apply != NULL;
+    const pcs_method *coder = j->set->coder, *profiled = pcs_method_by_name(pcs_method_profiled(coder->name));
+    const bool whole = coder->apply != NULL;
     if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
     if (j->profiles)
         out->costs = some * k->token * (5 + sampled + (whole ? 5 : 4)) + k->code * k->weights * 8 +
-                     (whole ? PROBED * coding_time(k, some) : 0);
+                     (whole ? PROBED * coding_time(k, profiled, some) : 0);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);
-    if (!j->opt->dry_run) out->quantize = coding_time(k, sampled ? PROFILED : text);
+    if (!j->opt->dry_run) out->quantize = coding_time(k, coder, sampled ? PROFILED : text);
     if (takes_books(k)) {
         out->plan += BOOKS_FITTED * k->code * k->weights;
         if (!j->opt->dry_run) out->quantize += BOOKS_CODED * k->code * k->weights;
