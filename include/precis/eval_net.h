@@ -42,6 +42,8 @@ typedef struct precis_eval_net_result {
     uint64_t    to_wrong, to_right; /* accuracy: samples that only one of the two has right                  */
     double      mcnemar;   /* exact two-sided probability of such changes where the nets are equally good    */
     precis_gate_result gate;        /* with max_drop                                                         */
+    double      loss, loss_reference; /* accuracy: mean cross entropy in nats, of logits or probabilities;
+                                         NaN: none                                                           */
 } precis_eval_net_result;
 
 /* Runs the net, and the reference (may be NULL) on the same samples. PRECIS_EINVAL: labels that are not the samples',
