@@ -57,6 +57,8 @@ typedef struct pcs_score_kind {
                            const pcs_numbers *outputs);
     /* weight: how often each label counts; NULL: once. *second may be NULL. */
     double (*value)(const pcs_score *s, const uint32_t *weight, double *second);
+    /* Mean of -log of what labels have, in nats; NaN: of no classes. NULL: the kind has none. */
+    double (*loss)(const pcs_score *s);
     void (*end)(pcs_score *s);
     bool share;   /* its value is a share of samples that are right: right[] says which */
     bool classes; /* the output has classes, so that two nets may agree */
