@@ -422,7 +422,7 @@ precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uin
                                       const precis_model *model, const precis_profile_options *opts)
 {
     pcs_profiler r = { .ctx = ctx, .origin = model, .opt = opts, .begun = pcs_now() };
-    r.amounts = pcs_amounts_of(model);
+    r.amounts = pcs_amounts_of(model, &opts->calibrate);
     precis_status st = pcs_profile_new(ctx, &r.p);
     r.method = pcs_sensitivity_coder(ctx, opts);
     if (!st) st = run_all(&r);
