@@ -336,7 +336,11 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     for (size_t i = 0; i < g->n_values && st == PRECIS_OK; i++) {
         pcs_slot *s = add_slot(p, &g->values[i]);
         if (!s) st = PRECIS_ENOMEM;
-        else s->data = (void *)(uintptr_t)g->values[i].data, s->panels = (uint8_t *)(uintptr_t)g->values[i].panels;
+        else {
+            const void *panels;
+            pcs_value_bind(&g->values[i], &s->data, &panels);
+            s->panels = (uint8_t *)(uintptr_t)panels;
+        }
     }
     p->taps = pcs_alloc(ctx, g->n_values + 1, sizeof *p->taps);
     if (!p->taps) st = PRECIS_ENOMEM;
