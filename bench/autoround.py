@@ -2,7 +2,7 @@
 
 usage: autoround.py PRECIS MODEL_FOLDER CALIB TEXT CTX CHUNKS FOLDER [BITS ...] [direct]     (default: 4 3 2)
 
-Needs the environment of tests/peers/environment-torch and, in it, `pip install auto-round==0.16.1 datasets py-cpuinfo`; by its python. MODEL_FOLDER is a Hugging Face model with tokenizer.json. AutoRound: WnA16, groups of 32,
+Needs the environment of tests/peers/environment-torch and, in it, `pip install auto-round==0.16.1 py-cpuinfo`; by its python. MODEL_FOLDER is a Hugging Face model with tokenizer.json. AutoRound: WnA16, groups of 32,
 symmetric, 200 iterations, 128 samples of 256 tokens; its checkpoint (GPTQ's container) is evaluated by precis as it is, embeddings and output stay as they were. The plan may take any GGUF type and no more bytes than
 the checkpoint's file; "same rest": with embeddings and output kept at F16 and gptq, so that the bytes of the layers are alike. Minutes for gutenberg-7m, hours for SmolLM2. FOLDER keeps checkpoints, profile and importance matrix: a second run goes on.
 
@@ -28,16 +28,15 @@ def run(*a):
 def rounded(b):
     out = os.path.join(folder, f"w{b}")
     if not os.path.isdir(out):
+        import torch
         from auto_round import AutoRound
         from transformers import PreTrainedTokenizerFast
 
         tokens = PreTrainedTokenizerFast(tokenizer_file=os.path.join(model, "tokenizer.json"))
         tokens.pad_token = tokens.decode([0])
         ids = tokens(open(calib, encoding="utf-8").read()).input_ids
-        samples = os.path.join(folder, "samples.json")
-        with open(samples, "w") as f:
-            json.dump([{"text": tokens.decode(ids[i : i + 264])} for i in range(0, len(ids) - 264, 256)], f)
-        n = min(128, (len(ids) - 264) // 256)
+        n = min(128, len(ids) // 256)  # windows of 256 tokens as they are, in batches of 8; its own reader of texts needs more packages
+        samples = [{"input_ids": torch.tensor([ids[256 * k : 256 * k + 256] for k in range(i, min(i + 8, n))])} for i in range(0, n, 8)]
         began = time.process_time()
         AutoRound(model, tokenizer=tokens, scheme=f"W{b}A16", group_size=32, dataset=samples, iters=200, nsamples=n, seqlen=256, batch_size=8, device_map="cpu", enable_torch_compile=False).quantize_and_save(
             output_dir=out, format="auto_gptq")
