@@ -141,9 +141,14 @@ static char *as_json(const cli_talk *u)
         }
         json_array_append_new(list, json_pack("{s:s, s:o}", "role", role, "content", text));
     }
-    char *out = list ? json_dumps(list, JSON_INDENT(1)) : NULL;
+    char *out = NULL;
+    size_t len;
+    FILE *f = cli_text_stream(&out, &len);
+    const bool put = f && list && !json_dumpf(list, f, JSON_INDENT(1));
     json_decref(list);
-    return out;
+    if (cli_text_close(f, &out) && put) return out;
+    free(out);
+    return NULL;
 }
 
 static void cmd_save(cli_talk *u, char *text)
@@ -323,10 +328,8 @@ static int from_lines(cli_talk *u)
 
 int cli_chat(cli_talk *u)
 {
-    cli_editor *e = cli_editor_open("> ");
-    if (!e && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-        precis_part_need(u->c->ctx, "libedit", "a line that is edited, and its history,"))
-        cli_warn(u->c, precis_ctx_message(u->c->ctx));
+    cli_editor *e;
+    if (cli_editor_open(u->c->ctx, "> ", &e)) cli_warn(u->c, precis_ctx_message(u->c->ctx));
     const int rc = e ? on_terminal(u, e) : from_lines(u);
     cli_editor_close(&e);
     return rc;

@@ -1,6 +1,7 @@
 /* similarity.c - embeddings of sentences, and how well their cosine agrees with people (STS: Cer et al. 2017). */
 #include "precis/eval.h"
 
+#include "eval/rank.h"
 #include "precis/text.h"
 #include "run/runner.h"
 
@@ -70,41 +71,6 @@ static char *field(char **p, bool *last)
     return start;
 }
 
-typedef struct { double value; size_t at; } ranked;
-
-static int by_value(const void *a_, const void *b_)
-{
-    const ranked *a = a_, *b = b_;
-    return a->value != b->value ? (a->value < b->value ? -1 : 1) : a->at < b->at ? -1 : 1;
-}
-
-/* Ranks, ties at their mean. */
-static precis_status ranks(precis_ctx *ctx, const double *v, size_t n, double *out)
-{
-    ranked *r = pcs_alloc(ctx, n, sizeof *r);
-    if (!r) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < n; i++) r[i] = (ranked){ v[i], i };
-    qsort(r, n, sizeof *r, by_value);
-    for (size_t i = 0, e; i < n; i = e) {
-        for (e = i; e < n && r[e].value == r[i].value; e++) {}
-        for (size_t k = i; k < e; k++) out[r[k].at] = (double)(i + e - 1) / 2;
-    }
-    pcs_free(ctx, r);
-    return PRECIS_OK;
-}
-
-static double correlation(const double *x, const double *y, size_t n)
-{
-    double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
-    for (size_t i = 0; i < n; i++) mx += x[i] / (double)n, my += y[i] / (double)n;
-    for (size_t i = 0; i < n; i++) {
-        xx += (x[i] - mx) * (x[i] - mx);
-        yy += (y[i] - my) * (y[i] - my);
-        xy += (x[i] - mx) * (y[i] - my);
-    }
-    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
-}
-
 precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len,
                                      precis_arithmetic arithmetic, precis_similarity *result)
 {
@@ -141,9 +107,10 @@ precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model,
         if (!st) st = pcs_progress(ctx, "embed", (uint64_t)(p - copy), len);
     }
     if (!st && n < 3) st = pcs_fail(ctx, PRECIS_EINVAL, "%zu pairs; lines are sentence,sentence,score", n);
-    if (!st) st = ranks(ctx, got, n, rg);
-    if (!st) st = ranks(ctx, want, n, rw);
-    if (!st) *result = (precis_similarity){ result->size, n, correlation(rg, rw, n), correlation(got, want, n) };
+    if (!st) st = pcs_ranks(ctx, got, n, rg);
+    if (!st) st = pcs_ranks(ctx, want, n, rw);
+    if (!st)
+        *result = (precis_similarity){ result->size, n, pcs_correlation(rg, rw, n), pcs_correlation(got, want, n) };
     pcs_free(ctx, a);
     pcs_free(ctx, got);
     pcs_free(ctx, copy);

@@ -145,6 +145,7 @@ struct pcs_op {
     uint32_t channel_axis;        /* of the weights: one index of it makes one channel of the result */
     uint32_t result_axis;         /* of the result, counted from its last: the channels */
     uint32_t reads_stored;        /* the input that it reads as it is stored */
+    bool spreads_odd;             /* f32 by floats: a weight that is NaN or infinite makes all results of its row so */
     uint32_t reads_shape;         /* the input whose contents only say a shape, and are known before it runs */
     bool decodes;                 /* makes numbers of a stored input 0 */
     /* Of an op that reads a state of keys and values (input 1): how many positions back it sees, 0 for all, and whether

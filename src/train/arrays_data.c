@@ -53,7 +53,9 @@ precis_status pcs_arrays_read(precis_ctx *ctx, const char *data, const char *lab
     st = take_numbers(ctx, &a, data, set);
     precis_array_free(ctx, &a);
     if (st) return st;
-    st = pcs_labels_open(ctx, &l, NULL, labels);
+    precis_eval_net_options o = PRECIS_EVAL_NET_OPTIONS_INIT;
+    o.labels = labels;
+    st = pcs_labels_open(ctx, &l, NULL, &o, false);
     if (!st && !l.classes.at)
         st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: labels of training are one class for each sample", labels);
     if (!st) st = take_labels(ctx, &l, set, data);

@@ -4,7 +4,11 @@
 #include "base/fmath.h"
 #include "eval/net/score.h"
 
-static bool fits(const pcs_labels *l) { return l->classes.at && l->classes.n == l->n; }
+static bool fits(const pcs_labels *l, const precis_eval_net_options *o)
+{
+    (void)o;
+    return l->classes.at && l->classes.n == l->n;
+}
 
 static precis_status begin(pcs_score *s)
 {

@@ -206,7 +206,7 @@ static uint64_t products(const pcs_call *c)
 }
 
 const pcs_op pcs_op_matmul = {
-    .name = "matmul", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1,
+    .name = "matmul", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1, .spreads_odd = true,
     .infer = infer, .eval = eval, .fast = fast, .scratch = scratch, .workers = workers,
     .backward = backward, .scratch_back = scratch_back, .products = products,
 };

@@ -153,7 +153,7 @@ static precis_status collect(const pcs_pt2 *net, const pcs_netfile_given *given,
         for (uint32_t d = 0; d < net->base.inputs[i].dims && d < given[i].dims; d++) {
             const char *symbol = net->base.inputs[i].symbol[d];
             bool existed;
-            if (!plain(symbol) || s->n == 256) continue;
+            if (!plain(symbol) || s->n == 256 || given[i].shape[d] < 0) continue; /* one that is left open */
             s->values[s->n] = given[i].shape[d];
             const precis_status st = pcs_map_put(&s->names, symbol, strlen(symbol), s->n, &existed);
             if (st) return st;
@@ -197,8 +197,8 @@ static precis_status check_sizes(pcs_pt2 *net, const pcs_netfile_given *given)
             continue;
         for (uint32_t d = 0; d < p->dims && d < given[i].dims && !st; d++) {
             int64_t want;
-            if (!p->symbol[d] || plain(p->symbol[d]) || !pcs_pt2_symbol_value(&net->tree, m.size[d], look, &s, &want) ||
-                want == given[i].shape[d])
+            if (!p->symbol[d] || plain(p->symbol[d]) || given[i].shape[d] < 0 ||
+                !pcs_pt2_symbol_value(&net->tree, m.size[d], look, &s, &want) || want == given[i].shape[d])
                 continue;
             st = pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: dimension %u is %lld, and %s is %lld", p->name, d,
                           (long long)given[i].shape[d], p->symbol[d], (long long)want);
