@@ -19,7 +19,7 @@ static const cli_option options[] = {
     { "--kernels", 0, NULL,
       "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at "
       "best" },
-    { "--cost-table", 0, "OUT",
+    { "--cost-table", 0, "OUT.json",
       "measure what each type and shape of this model's weights costs here, and write the table (for precis plan "
       "--min-speed)" },
     { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default), background or cache" },

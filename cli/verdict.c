@@ -119,18 +119,15 @@ json_t *cli_verdict_json(const cli_verdict *v)
 int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, bool packed)
 {
     static const struct { const char *end, *help; } others[] = {
-        { ".safetensors", "precis convert OUT.gguf -o FOLDER --format safetensors makes that of it" },
-        { ".onnx", "nets of arrays become ONNX, language models do not" }, { ".pt", "nothing here writes it" },
-        { ".pth", "nothing here writes it" },            { ".pt2", "nothing here writes it" },
-        { ".ckpt", "nothing here writes it" },           { ".bin", "nothing here writes it" },
-        { ".npz", "nothing here writes it" },            { ".h5", "nothing here writes it" },
-        { ".tflite", "nothing here writes it" },         { ".json", "the manifest is written beside it" },
-        { ".zip", "nothing here writes it" },            { ".ggml", "it is GGUF's predecessor" },
+        { ".safetensors", "; precis convert OUT.gguf -o FOLDER --format safetensors makes that of it" },
+        { ".onnx", "; nets of arrays become ONNX, language models do not" },
+        { ".json", "; the manifest is written beside it" },
     };
-    const char *own = NULL;
+    const char *own = NULL, *help = "";
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (cli_ends(out, others[i].end))
-            return cli_usage(c, "-o %s: what is written here is GGUF; name it .gguf (%s)", out, others[i].help);
+        if (cli_ends(out, others[i].end)) help = others[i].help;
+    if (precis_out_named(c->ctx, out, "gguf"))
+        return cli_usage(c, "-o %s%s", precis_ctx_message(c->ctx), help);
     if (!cli_ends(out, ".gguf") || cli_ends(out, ".precis.gguf") || cli_ends(out, ".packed.gguf")) return -1;
     const int stem = (int)strlen(out) - 5;
     if (packed)

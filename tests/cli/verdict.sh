@@ -35,7 +35,7 @@ has out "Read by: only precis"
 # a name that says another container is refused before work, and nothing is written
 for name in x.safetensors foo.onnx w.pt; do
     quant 2 --type Q8_0 -o "$work/$name"
-    has err "name it .gguf"
+    has err "name it .*\.gguf"
     [ ! -e "$work/$name" ] || { echo "$name was written"; failed=1; }
 done
 quant 2 --type W4A16 -o "$work/w.gguf"
