@@ -7,8 +7,13 @@
 #include "precis/quant.h"
 
 /* Tokens: that gradients are taken of and whole plans are measured on; that a method of the whole model codes a probe
- * from; that it codes the file from. The types of its probes, and how many plans are measured whole. */
-typedef struct pcs_amounts { uint32_t measured, probed, coded; const char *types; size_t n_types, plans; } pcs_amounts;
+ * from; that it codes the file from, of a text and where the model makes its own. The types of its probes, and how many
+ * plans are measured whole. */
+typedef struct pcs_amounts {
+    uint32_t measured, probed, coded, sampled;
+    const char *types;
+    size_t n_types, plans;
+} pcs_amounts;
 pcs_amounts pcs_amounts_of(const precis_model *m, const precis_calibrate_options *text);
 
 #endif
