@@ -58,8 +58,8 @@ static const cli_option options[] = {
     { "--calib", 0, "FILE", "calibration text of the ladder (default: sampled)" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
     { "--arithmetic", 0, "NAME",
-      "exact (default), bf16 (weights and activations as bfloat16), mixed (that for 32 and more rows), or auto: mixed "
-      "on AMX" },
+      "exact (default), bf16 (weights and activations as bfloat16), mixed (that for 32 and more rows), int8 "
+      "(activations with one scale a token, by weights with one scale a row: W8A8), or auto: mixed on AMX" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16; with --ids f32)" },

@@ -65,7 +65,7 @@ static const cli_option options[] = {
     { "--verbose", 0, NULL, "list substitutes and fallbacks by tensor, and the kernels" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME",
-      "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
+      "of that evaluation: exact (default), bf16, mixed, int8, or auto (mixed on AMX, else exact)" },
     CLI_NET_QUANT_OPTIONS,
     CLI_NET_SEARCH_OPTIONS,
     CLI_SAMPLES_OPTIONS,
