@@ -52,9 +52,14 @@ static size_t list_extras(const pcs_train_run *t, const int64_t *step, char (*na
 /* The float net with the numbers of now. */
 static precis_status import_trained(pcs_train_run *t, pcs_netfile_graph *f)
 {
-    const precis_status st = pcs_netfile_import(pcs_net_file(t->arrays->net), NULL, f);
-    for (size_t i = 0; i < t->s.llama.n && !st; i++)
-        if (t->arrays->origin[i] >= 0) f->graph->values[t->arrays->origin[i]].data = t->s.llama.parameters[i].data;
+    precis_status st = pcs_netfile_import(pcs_net_file(t->arrays->net), NULL, f);
+    for (size_t i = 0; i < t->s.llama.n && !st; i++) {
+        const pcs_trained *p = &t->s.llama.parameters[i];
+        const precis_value v = t->arrays->origin[i];
+        const pcs_store now = pcs_store_rows(p->data, p->n * sizeof *p->data, PCS_KEPT_BY_CALLER);
+        if (v >= 0 && !pcs_value_keep(&f->graph->values[v], now))
+            st = pcs_fail(t->ctx, PRECIS_EINVAL, "parameter %s has fewer numbers than in the net", p->name);
+    }
     return st;
 }
 

@@ -34,7 +34,8 @@ static precis_value coded_constant(serving *s, const char *of, const char *what,
     if (!own) return pcs_graph_fail(s->g, PRECIS_ENOMEM, "%s", precis_ctx_message(s->g->ctx));
     if (data && bytes) memcpy(own, data, bytes);
     snprintf(name, sizeof name, "%.100s_%s", of, what);
-    v.name = name, v.role = PCS_CONSTANT, v.node = -1, v.data = own, v.known = NULL;
+    v.name = name, v.role = PCS_CONSTANT, v.node = -1, v.known = NULL;
+    v.store = pcs_store_rows(own, bytes, PCS_KEPT_BY_GRAPH);
     return pcs_graph_add_value(s->g, &v);
 }
 
@@ -68,9 +69,11 @@ static precis_value decoded(serving *s, const char *of, const pcs_value *like, c
     for (uint32_t i = 0; i < like->dims && channels > 1; i++)
         if (like->shape[i] == (int64_t)channels && (axis == like->dims) && (uint32_t)like->affine.axis == i) axis = i;
     for (uint32_t i = axis + 1; i < like->dims; i++) inner *= (size_t)like->shape[i];
+    if (!pcs_value_f32(scale, channels))
+        return pcs_graph_fail(s->g, PRECIS_EINVAL, "value %s: fewer scales than channels", of);
     void *codes = pcs_alloc(s->t->ctx, n + 1, pcs_dtype_bytes(like->dtype));
     if (!codes) return pcs_graph_fail(s->g, PRECIS_ENOMEM, "%s", precis_ctx_message(s->t->ctx));
-    const float *by = scale->data;
+    const float *by = pcs_value_f32(scale, channels);
     for (size_t i = 0; i < n; i++) {
         const double code = (double)x[i] / (double)by[channels > 1 ? i / inner % channels : 0];
         set_code(like->dtype, codes, i, code < 0 ? -pcs_floor(0.5 - code) : pcs_floor(code + 0.5));
@@ -123,7 +126,7 @@ static precis_status put_node(serving *s, const pcs_node *old, uint32_t n, const
 static pcs_value exact(const serving *s, precis_value v)
 {
     pcs_value of = s->t->g->values[v];
-    of.data = pcs_program_value(s->t->p, v);
+    of.store = pcs_store_rows(pcs_program_value(s->t->p, v), pcs_value_bytes(&of), PCS_KEPT_BY_CALLER);
     return of;
 }
 
@@ -134,28 +137,29 @@ static precis_status put_layer(serving *s, const pcs_node *old, const pcs_array_
     const uint32_t at = old->op->weight ? old->op->weight : 1;
     const pcs_value w = exact(s, l->rounded), scale = exact(s, l->scale);
     char name[96];
-    if (!w.data || !scale.data) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no numbers", p->name);
+    const size_t n_scales = (size_t)(scale.dims ? scale.shape[0] : 1);
+    const float *numbers = pcs_value_f32(&w, p->n), *scales = pcs_value_f32(&scale, n_scales);
+    if (!numbers || !scales) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no numbers", p->name);
     pcs_value like = s->g->values[old->in[at]];
     like.dtype = three ? PCS_I2 : codes_of(p->type->code_lo, p->type->code_hi);
     like.affine = (pcs_affine){ .axis = l->axis };
     precis_value in[3] = { s->map[old->in[0]], -1, -1 };
-    in[at] = decoded(s, p->name, &like, w.data, &scale);
+    in[at] = decoded(s, p->name, &like, numbers, &scale);
     if (l->sums >= 0) {
         const pcs_value bias = exact(s, l->sums);
         pcs_value of = { .dtype = PCS_F32, .dims = 1, .shape = { l->channels } };
-        if (!bias.data) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no bias", p->name);
+        const float *sums = pcs_value_f32(&bias, (uint64_t)l->channels);
+        if (!sums) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no bias", p->name);
         snprintf(name, sizeof name, "%.60s_bias", p->name);
-        if (l->code == PCS_NO_PARAMETER) in[2] = coded_constant(s, name, "float", &of, bias.data);
+        if (l->code == PCS_NO_PARAMETER) in[2] = coded_constant(s, name, "float", &of, sums);
         else {
-            const size_t n = (size_t)(scale.dims ? scale.shape[0] : 1);
-            float *by = pcs_arena_alloc(&s->g->arena, n, sizeof *by);
+            float *by = pcs_arena_alloc(&s->g->arena, n_scales, sizeof *by);
             if (!by) return PRECIS_ENOMEM;
-            for (size_t i = 0; i < n; i++)
-                by[i] = ((const float *)scale.data)[i] * all[s->a->codes[l->code].scale].data[0];
+            for (size_t i = 0; i < n_scales; i++) by[i] = scales[i] * all[s->a->codes[l->code].scale].data[0];
             pcs_value products = scale;
-            products.data = by;
+            products.store = pcs_store_rows(by, n_scales * sizeof *by, PCS_KEPT_BY_GRAPH);
             of.dtype = PCS_I32;
-            in[2] = decoded(s, name, &of, bias.data, &products);
+            in[2] = decoded(s, name, &of, sums, &products);
         }
     }
     return put_node(s, old, in[2] >= 0 ? 3 : 2, in);
@@ -237,8 +241,12 @@ static precis_status with_codes(serving *s, const pcs_netfile_graph *f)
 /* Parameters of the float net, where a node reads them as they are. */
 static void take_trained(serving *s)
 {
-    for (size_t i = 0; i < s->t->s.llama.n; i++)
-        if (s->a->origin[i] >= 0) s->g->values[s->a->origin[i]].data = s->t->s.llama.parameters[i].data;
+    for (size_t i = 0; i < s->t->s.llama.n; i++) {
+        const pcs_trained *p = &s->t->s.llama.parameters[i];
+        const pcs_store now = pcs_store_rows(p->data, p->n * sizeof *p->data, PCS_KEPT_BY_CALLER);
+        if (s->a->origin[i] >= 0 && !pcs_value_keep(&s->g->values[s->a->origin[i]], now))
+            pcs_graph_fail(s->g, PRECIS_EINVAL, "parameter %s has fewer numbers than in the net", p->name);
+    }
 }
 
 static precis_status write_codes(pcs_train_run *t, const char *path)
