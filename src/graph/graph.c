@@ -24,15 +24,6 @@ const pcs_op *pcs_op_by_name(const char *name)
     return NULL;
 }
 
-static const struct { const char *name; size_t bytes; } dtypes[] = {
-#define DTYPE(name, bytes, what) { #name, bytes },
-#include "graph/dtypes.def"
-#undef DTYPE
-};
-
-const char *pcs_dtype_name(pcs_dtype d) { return dtypes[d].name; }
-size_t pcs_dtype_bytes(pcs_dtype d) { return dtypes[d].bytes; }
-
 precis_status precis_graph_open(precis_ctx *ctx, precis_graph **out)
 {
     *out = NULL;
