@@ -171,7 +171,8 @@ static int job_json(cli *c, const precis_model *m, const precis_job *job, const 
     const char *format = cli_get(c, "--format");
     json_object_set_new(o, "verdict",
                         cli_verdict_json(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
-                                                         format && !strcmp(format, "packed") }));
+                                                         format && !strcmp(format, "packed"),
+                                                         info.architecture }));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
@@ -321,7 +322,7 @@ static int job_text(cli *c, const precis_model *m, const precis_job *job, const 
                 job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
     const char *format = cli_get(c, "--format");
     cli_verdict_print(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
-                                      format && !strcmp(format, "packed") });
+                                      format && !strcmp(format, "packed"), info.architecture });
     return cli_done(c);
 }
 
