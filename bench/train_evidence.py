@@ -202,7 +202,7 @@ def npy(name, shape, descr, numbers):
 def mnist():
     images = gzip.open(os.path.join(shared, "mnist", "t10k-images-idx3-ubyte.gz")).read()[16:]
     labels = gzip.open(os.path.join(shared, "mnist", "t10k-labels-idx1-ubyte.gz")).read()[8:]
-    for name, a, b in (("train", 0, 8000), ("held", 8000, 10000)):
+    for name, a, b in (("train", 0, 8000), ("calib", 0, 1000), ("held", 8000, 10000)):
         npy(name + ".npy", (b - a, 1, 28, 28), "<f4", array.array("f", [v / 255 for v in images[784 * a : 784 * b]]))
         npy(name + "_labels.npy", (b - a,), "<i8", array.array("q", list(labels[a:b])))
 
@@ -242,7 +242,7 @@ def one_cnn(seed):
     base = go("cnn", 3e-3, {"arch": "cnn", "input": [1, 28, 28], "classes": 10, "net": net}, seed)
     control = go("cnn-control", 3e-3, {"from": base}, 100 + seed)
     row = {"float": score(control)}
-    calib = ("--calib", path("train.npy"))
+    calib = ("--calib", path("calib.npy"))
     row["int8 after training"] = after_training(control, seed, "int8", *[("--static", "--observer", o, *calib) for o in ("minmax", "mse", "histogram")])
     for label, bits in (("4 bits", "int4"), ("2 bits", "int2")):
         ends = ("--float", "conv1", "--float", "classes") if bits == "int2" else ()

@@ -47,7 +47,8 @@ static precis_status set_weights(precis_net_quant *q)
                         "weights %s go with weights alone (no engine multiplies codes of 8 "
                         "bits by them); int8 is the nearest that does",
                         name);
-    if (q->o.group && !weight_types[i].block) return pcs_fail(q->ctx, PRECIS_EINVAL, "groups go with weights int4 and int2");
+    if (q->o.group && !weight_types[i].block)
+        return pcs_fail(q->ctx, PRECIS_EINVAL, "groups go with weights int4 and int2");
     q->weight_type = weight_types[i].dtype;
     q->weights = pcs_qscheme_of(pcs_qtype_by_name(weight_types[i].qtype), true, q->o.reduce_range != 0, q->like);
     q->block = q->o.group ? q->o.group : weight_types[i].block;
