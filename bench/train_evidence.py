@@ -1,6 +1,6 @@
 """What training is worth, with seeds and intervals: QAT against rounding after training, and nanoGPT beside precis.
 
-usage: train_evidence.py PRECIS FOLDER [small|full] [qat] [nanogpt] [cnn] [carried]     (make train-evidence SIZE=small: qat, nanogpt and cnn)
+usage: train_evidence.py PRECIS FOLDER [small|medium|full] [qat] [nanogpt] [cnn] [carried]     (make train-evidence SIZE=small: qat, nanogpt and cnn)
 
 QAT (issue of training, point 9): for each seed a float model is trained from scratch; a control goes on in float and one run for
 each type goes on in that type, all three for the same further tokens, in the same order. The control is then rounded by
@@ -23,13 +23,13 @@ of them goes to its 4-bit, 2-bit and ternary sisters. Held out is its valid.txt,
 
 JOBS (environment, 1): seeds side by side, each process with THREADS (2) threads. SHARED: the folder of shared/data.
 
-Sizes: small ends in minutes, full is what a claim is made of. FOLDER keeps all runs; a second call goes on.
+Sizes: small ends in minutes, medium in some on 16 cores (bench/train_device), full is what a claim is made of. FOLDER keeps all runs; a second call goes on.
 """
 import array, gzip, json, math, os, re, statistics, struct, subprocess, sys, time, zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 precis, folder = os.path.abspath(sys.argv[1]), sys.argv[2]
-size = next((a for a in sys.argv[3:] if a in ("small", "full")), "small")
+size = next((a for a in sys.argv[3:] if a in ("small", "medium", "full")), "small")
 parts = [a for a in sys.argv[3:] if a in ("qat", "nanogpt", "cnn", "carried")] or ["qat", "nanogpt", "cnn"]
 jobs, threads = int(os.environ.get("JOBS", "1")), os.environ.get("THREADS", "2")
 here = os.path.dirname(os.path.abspath(__file__))
@@ -38,6 +38,7 @@ data = os.path.join(shared, "tinyshakespeare", "input.txt")
 TYPES = {"4 bits": ("INT4_G32", "lsq"), "3 bits": ("INT3_G32", "lsq"), "2 bits": ("UINT2_G32", "ste"), "ternary": ("TERNARY", "ternary")}
 SIZES = {
     "small": dict(width=64, layers=2, hidden=192, context=64, batch=16, steps=600, further=300, seeds=5, nano=300, cnn=250),
+    "medium": dict(width=96, layers=3, hidden=288, context=128, batch=16, steps=2000, further=1000, seeds=5, nano=1000, cnn=600),
     "full": dict(width=256, layers=6, hidden=768, context=128, batch=16, steps=6000, further=3000, seeds=8, nano=2000, cnn=1500),
 }
 S = SIZES[size]
@@ -202,7 +203,7 @@ def npy(name, shape, descr, numbers):
 def mnist():
     images = gzip.open(os.path.join(shared, "mnist", "t10k-images-idx3-ubyte.gz")).read()[16:]
     labels = gzip.open(os.path.join(shared, "mnist", "t10k-labels-idx1-ubyte.gz")).read()[8:]
-    for name, a, b in (("train", 0, 8000), ("held", 8000, 10000)):
+    for name, a, b in (("train", 0, 8000), ("calib", 0, 1000), ("held", 8000, 10000)):
         npy(name + ".npy", (b - a, 1, 28, 28), "<f4", array.array("f", [v / 255 for v in images[784 * a : 784 * b]]))
         npy(name + "_labels.npy", (b - a,), "<i8", array.array("q", list(labels[a:b])))
 
@@ -242,7 +243,7 @@ def one_cnn(seed):
     base = go("cnn", 3e-3, {"arch": "cnn", "input": [1, 28, 28], "classes": 10, "net": net}, seed)
     control = go("cnn-control", 3e-3, {"from": base}, 100 + seed)
     row = {"float": score(control)}
-    calib = ("--calib", path("train.npy"))
+    calib = ("--calib", path("calib.npy"))
     row["int8 after training"] = after_training(control, seed, "int8", *[("--static", "--observer", o, *calib) for o in ("minmax", "mse", "histogram")])
     for label, bits in (("4 bits", "int4"), ("2 bits", "int2")):
         ends = ("--float", "conv1", "--float", "classes") if bits == "int2" else ()
