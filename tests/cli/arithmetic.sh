@@ -65,6 +65,8 @@ numbers int8
 cmp -s "$work/exact.numbers" "$work/int8.numbers" || { echo "Q4_K is not exact in int8"; failed=1; }
 expect 0 "$precis" eval "$work/q.gguf" --arithmetic int8 --ids "$ids" --nll --json
 has err "multiplications are exact, not int8"
+expect 0 "$precis" eval "$work/TQ2_0.precis.gguf" --arithmetic int8 --ids "$ids" --nll --json # rows of one block are int8
+has err "8 of 57 multiplications are exact, not int8"
 # Generated tokens, in rows and in panels, alone and with guesses behind them.
 for how in "--pack off" "--pack load" "--pack off --no-lookup" "--pack load --no-lookup -t 3"; do
     for type in INT8_C TQ2_0; do

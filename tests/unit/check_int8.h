@@ -87,6 +87,20 @@ static void one_scale(const pcs_format *f, size_t n, size_t rows, uint8_t *w)
     }
 }
 
+/* A second block with another scale, or a multiplier that is too large, makes a row none. */
+static void more_scales(const pcs_format *f)
+{
+    const size_t n = 2 * f->block, row = pcs_row_bytes(f, n), number = f->head ? 0 : f->numbers->at;
+    if (f->head && strcmp(f->name, "P4S")) return; /* the head is the row's */
+    uint8_t *w = make_rows(f, n, 1, 3);
+    float s;
+    one_scale(f, n, 1, w);
+    w[f->head + f->bytes + number] = (uint8_t)(f->head ? 100 : w[number] ^ 1);
+    assert_false(f->codes_row(w, n, NULL, &s));
+    assert_true(f->codes_row(w, f->block, NULL, &s));
+    release(w, row);
+}
+
 /* What a row's codes and scale say is what its bytes decode to, but for the rounding of the product. */
 static void codes_are_weights(const pcs_format *f, size_t n, const uint8_t *row)
 {
@@ -163,6 +177,7 @@ static void check_mp_int8(const pcs_kernel *k)
         const pcs_format *f = pcs_formats[i];
         if (!f->codes_row) continue;
         formats++;
+        more_scales(f);
         for (size_t m = 1; m <= 70; m += m < 40 ? 1 : 15) {
             if (m > 9 && (m + i) % 4) continue; /* a fourth of them for each format */
             const size_t small = f->block == 64 ? 1 + m % 5 + m % 2 * 16 : 1 + 3 * m % 41;

@@ -28,7 +28,37 @@ PCS_INLINE void mi_lines(const pcs_panel_layout *o, const uint8_t *panel, size_t
     }
 }
 
+/* Sums of a panel's rows by one token, whose codes follow one another: lines go to no memory in between. */
+typedef __m512i mi_one_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t steps, const int8_t *x);
+PCS_INLINE __m512i mi_one(const pcs_panel_layout *o, const uint8_t *panel, size_t steps, const int8_t *x,
+                          line_fn *line)
+{
+    const pcs_ahead ahead = pcs_cpu_ahead(1);
+    const size_t block = o->bytes >> o->shift;
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i sum[4] = { zero, zero, zero, zero };
+    for (size_t b = 0; b < steps / 4; b++, x += 256) {
+        const planes p = planes_of(o, panel, b);
+        if (ahead.l1) {
+            const char *at = (const char *)panel + b * block + ahead.l1;
+            pcs_ask(at, at + block, ahead.l2 ? ahead.l2 - ahead.l1 : 0);
+        }
+        for (int g = 0; g < 8; g++)
+#pragma GCC unroll 8
+            for (int l = 0; l < 8; l++) {
+                int32_t four;
+                memcpy(&four, x + 32 * g + 4 * l, sizeof four);
+                sum[l % 4] = _mm512_dpbusd_epi32(sum[l % 4], line(&p, g, l, 0), _mm512_set1_epi32(four));
+            }
+    }
+    return _mm512_add_epi32(_mm512_add_epi32(sum[0], sum[1]), _mm512_add_epi32(sum[2], sum[3]));
+}
+
 #define PANELS(name)                                                                                               \
+    static __m512i mi_one_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t steps, const int8_t *x)   \
+    {                                                                                                              \
+        return mi_one(o, panel, steps, x, line_##name);                                                            \
+    }                                                                                                              \
     static void mi_lines_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t first, size_t n, uint8_t *to) \
     {                                                                                                              \
         mi_lines(o, panel, first, n, to, line_##name);                                                             \
@@ -57,6 +87,7 @@ typedef struct {
     const pcs_format *f;
     mi_lines_fn *lines;
     mi_scales_fn *scales;
+    mi_one_fn *one;
     coder_fn *coder;
     int32_t offset;
     bool in_place;
@@ -65,8 +96,9 @@ typedef struct {
 static mi_coder mi_coder_of(const pcs_format *f)
 {
     static const mi_coder table[] = {
-#define PANELS(name) { &pcs_format_##name, mi_lines_##name, mi_scales_##name, NULL, OFFSET_##name, false },
-#define ROWS(name) { &pcs_format_##name, NULL, NULL, code_##name, OFFSET_##name, false },
+#define PANELS(name) \
+        { &pcs_format_##name, mi_lines_##name, mi_scales_##name, mi_one_##name, NULL, OFFSET_##name, false },
+#define ROWS(name) { &pcs_format_##name, NULL, NULL, NULL, code_##name, OFFSET_##name, false },
 #include "kernel/simd/coders.def"
 #undef PANELS
 #undef ROWS

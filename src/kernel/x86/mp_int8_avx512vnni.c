@@ -56,6 +56,12 @@ PCS_INLINE void mi_panel_by(const mi_work *w, size_t n, const int8_t *x, int tok
 {
     const size_t part = w->a->packed && w->steps > MI_PART ? MI_PART : w->steps, row = w->steps * PCS_INT8_STEP;
     __m512i sum[2][MI_FEW];
+    if (tokens == 1) {
+        const uint8_t *panel = mi_panel(w, n);
+        w->by.scales(&w->o, panel, rows->s);
+        _mm512_store_si512(to->of[0], w->by.one(&w->o, panel, w->steps, x));
+        return;
+    }
     for (int t = 0; t < tokens; t++) sum[0][t] = sum[1][t] = _mm512_setzero_si512();
     for (size_t s = 0; s < w->steps; s += part) {
         const size_t steps = w->steps - s < part ? w->steps - s : part;
