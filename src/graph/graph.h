@@ -157,7 +157,8 @@ struct pcs_op {
     precis_status (*infer)(precis_graph *g, const pcs_node *n, pcs_value *out);
     /* Reference: defines the result to the last bit, on any number of threads. */
     pcs_eval_fn *eval;
-    /* The fast lowering's, when it differs: may take int8 or bf16 activations (PCS_ACT, PCS_ACT_BF16) as input 0. */
+    /* The fast lowering's, when it differs: may take activations for kernels (PCS_ACT, PCS_ACT_BF16, PCS_ACT_INT8) as
+     * input 0. */
     pcs_eval_fn *fast;
     /* Bytes that each thread needs; NULL: none. */
     size_t (*scratch)(const pcs_call *c);

@@ -29,8 +29,8 @@ precis_status precis_graph_pass(precis_graph *g, const char *pass)
 
 precis_status pcs_graph_lower(precis_graph *g)
 {
-    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes",
-                                         "pack_recurrent" };
+    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_convs",
+                                         "fuse_codes", "pack_recurrent" };
     precis_status st = PRECIS_OK;
     for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
     return st;

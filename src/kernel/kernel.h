@@ -13,7 +13,9 @@
 #include "kernel/codes.h"
 #include "kernel/columns.h"
 #include "kernel/functions.h"
+#include "kernel/int8.h"
 #include "kernel/panels.h"
+#include "kernel/xnor.h"
 
 #define PCS_CHUNK 256 /* weights that kernels handle at a time; rows of codes are padded to it */
 

@@ -55,10 +55,10 @@ static precis_status import_trained(pcs_train_run *t, pcs_netfile_graph *f)
     precis_status st = pcs_netfile_import(pcs_net_file(t->arrays->net), NULL, f);
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
-        const precis_value v = t->arrays->origin[i];
-        const pcs_store now = pcs_store_rows(p->data, p->n * sizeof *p->data, PCS_KEPT_BY_CALLER);
-        if (v >= 0 && !pcs_value_keep(&f->graph->values[v], now))
-            st = pcs_fail(t->ctx, PRECIS_EINVAL, "parameter %s has fewer numbers than in the net", p->name);
+        if (t->arrays->origin[i] >= 0 &&
+            !pcs_value_keep(&f->graph->values[t->arrays->origin[i]],
+                            pcs_store_rows(p->data, p->n * sizeof *p->data, PCS_KEPT_BY_CALLER)))
+            st = pcs_fail(t->ctx, PRECIS_EFORMAT, "parameter %s: has fewer numbers than the net", p->name);
     }
     return st;
 }

@@ -37,13 +37,22 @@ static precis_value norm_of_ones(stack *s, const char *name, precis_value x, siz
     return precis_module_batch_norm(s->m, own, x, &of);
 }
 
+/* As a file's reader makes it: in f32 alone, where an op has both. */
+static precis_value activation(stack *s, const char *name, const char *op, precis_value x)
+{
+    const precis_attr *of = pcs_op_by_name(op)->attrs;
+    while (of && of->name && strcmp(of->name, "single")) of++;
+    const precis_attr single[] = { precis_attr_int("single", 1), { 0 } };
+    return precis_module_layer(s->m, name, op, of && of->name ? single : NULL, 1, &x);
+}
+
 /* What lies behind a layer's product. */
 static precis_value behind(stack *s, const pcs_train_layer *l, const char *name, precis_value x)
 {
     char own[40];
     if (l->norm) x = norm_of_ones(s, name, x, (size_t)l->out);
     snprintf(own, sizeof own, "%s.activation", name);
-    if (l->activation) x = precis_module_layer(s->m, own, l->activation, NULL, 1, &x);
+    if (l->activation) x = activation(s, own, l->activation, x);
     if (!l->pool) return x;
     const int64_t of[] = { l->pool, l->pool, l->pool };
     const uint32_t dims = (uint32_t)(s->t->c.arrays.input[2] ? s->t->c.arrays.input[3] ? 3 : 2 : 1);

@@ -304,9 +304,9 @@ precis_status pcs_arrays_take_numbers(pcs_train_run *t)
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
         if (t->arrays->origin[i] < 0) continue;
-        const float *from = pcs_value_f32(&g->values[t->arrays->origin[i]], p->n);
-        if (from) memcpy(p->data, from, p->n * sizeof *p->data);
-        else st = pcs_fail(t->ctx, PRECIS_EFORMAT, "parameter %s: the net has fewer than %zu numbers", p->name, p->n);
+        const float *numbers = pcs_value_f32(&g->values[t->arrays->origin[i]], p->n);
+        if (numbers) memcpy(p->data, numbers, p->n * sizeof *p->data);
+        else st = pcs_fail(t->ctx, PRECIS_EFORMAT, "parameter %s: the net has fewer numbers", p->name);
     }
     return st;
 }

@@ -27,8 +27,8 @@ E2
 
 cat >config.json <<'E2'
 {"model": {"arch": "cnn", "input": [1, 8, 8], "classes": 4,
-  "net": [{"conv": 4, "norm": true, "activation": "relu", "pool": 2}, {"conv": 8, "norm": true, "activation": "relu"},
-          {"conv": 8, "groups": 8, "norm": true, "activation": "relu"}, {"linear": 16, "activation": "relu"}]},
+  "net": [{"conv": 4, "norm": true, "activation": "relu", "pool": 2}, {"conv": 8, "norm": true, "activation": "gelu"},
+          {"conv": 8, "groups": 8, "norm": true, "activation": "relu"}, {"linear": 16, "norm": true, "activation": "relu"}]},
  "data": {"arrays": "x.npy", "labels": "xl.npy", "heldout": "h.npy", "heldout_labels": "hl.npy", "batch": 16},
  "steps": 60, "checkpoint": 7, "optimizer": {"lr": 1e-2, "decay": 0.01}, "schedule": {"warmup": 5}, "seed": 1}
 E2
