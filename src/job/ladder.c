@@ -84,8 +84,8 @@ precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const ch
         const size_t n = strcspn(p, ",");
         memcpy(type, p, n < 63 ? n : 63);
         precis_ladder_row row = { .size = sizeof row, .type = type };
-        if (n) st = step(ctx, model, type, path, &o, &row);
-        if (n && !st) fn(user, &row);
+        st = step(ctx, model, type, path, &o, &row);
+        if (!st) fn(user, &row);
         p += n + (p[n] == ',');
     }
     if (im) unlink(matrix);

@@ -110,6 +110,7 @@ static precis_status read_field(reading *r, const pcs_proto_field *f, int64_t *t
     case 11: return count_numbers(r, f);
     case 9:
         if (r->has_raw) return wrong(r, "has raw_data twice");
+        if (f->wire != PCS_PROTO_BYTES) return wrong(r, "its raw_data are no bytes");
         r->has_raw = true;
         r->raw = f->inner;
         return PRECIS_OK;
