@@ -141,9 +141,14 @@ static char *as_json(const cli_talk *u)
         }
         json_array_append_new(list, json_pack("{s:s, s:o}", "role", role, "content", text));
     }
-    char *out = list ? json_dumps(list, JSON_INDENT(1)) : NULL;
+    char *out = NULL;
+    size_t len;
+    FILE *f = cli_text_stream(&out, &len);
+    const bool put = f && list && !json_dumpf(list, f, JSON_INDENT(1));
     json_decref(list);
-    return out;
+    if (cli_text_close(f, &out) && put) return out;
+    free(out);
+    return NULL;
 }
 
 static void cmd_save(cli_talk *u, char *text)

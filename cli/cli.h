@@ -81,8 +81,8 @@ bool cli_drop(const cli *c, double dflt, double *drop);
 
 /* --effort; false: it was no level, which was said. */
 bool cli_effort(const cli *c, precis_effort *out);
-/* --arithmetic: exact, bf16, mixed or auto (dflt: what it is without), or --weights-only. False: it is none of them,
- * and that was said. */
+/* --arithmetic: exact, bf16, mixed, int8 or auto (dflt: what it is without), or --weights-only. False: it is none of
+ * them, and that was said. */
 bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out);
 /* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it
  * makes if it is not there; the model itself when it cannot be. */
@@ -115,6 +115,10 @@ FILE *cli_text_stream(char **text, size_t *len);
 bool cli_text_close(FILE *f, char *const *text);
 /* jansson's memory is remembered too: before anything else. */
 void cli_memory_init(void);
+/* What a text of JSON says, for json_decref; NULL with why, which is empty where memory lacked. After a request for
+ * memory that failed there is spare room and no more text: jansson 2.14's lexer goes on without the bytes that found no
+ * room, and then behind the end of its buffer. */
+json_t *cli_json(const char *text, size_t len, json_error_t *why);
 /* Was memory lacking since the start, here, in jansson or in the context? Then what was made may lack a part: nothing
  * of it is written. */
 bool cli_lacks_memory(const cli *c);

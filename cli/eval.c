@@ -20,9 +20,14 @@ static const cli_option options[] = {
       "where the sets of the tasks lie (default: $PRECIS_DATA); nets: samples for input NAME, a .npy, .npz, or folder "
       "of .npz files or of images (more than once)" },
     { "--labels", 0, "FILE",
-      "nets: .npy or .txt of classes, .npy of classes of places, .json of boxes (docs/nets.md)" },
+      "nets: .npy or .txt of classes or scores (of samples or pairs), .npy of classes of places, .json of boxes or "
+      "sequences (docs/nets.md)" },
     { "--output", 0, "NAME", "nets: the output that is scored (default: the first)" },
     { "--detections", 0, "NAME", "nets: how boxes lie in outputs: xyxy (default), parts, yolov8, yolov5" },
+    { "--least", 0, "SCORE", "nets: without labels, boxes of --against with this score are right (default 0.25)" },
+    { "--sequence", 0, "NAME", "nets: the output is a sequence of classes: ctc or plain" },
+    { "--blank", 0, "N", "nets: ctc's class that is nothing (default 0; -1: the last)" },
+    { "--mask", 0, "NAME", "nets: the input that is 0 at tokens that do not count (default attention_mask)" },
     { "--nodes", 0, NULL,
       "nets: what each node lost against --against (16 samples unless --limit says), and why the worst ten did" },
     { "--ignore", 0, "N", "nets: the label of places that do not count (default 255)" },
@@ -53,8 +58,8 @@ static const cli_option options[] = {
     { "--calib", 0, "FILE", "calibration text of the ladder (default: sampled)" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
     { "--arithmetic", 0, "NAME",
-      "exact (default), bf16 (weights and activations as bfloat16), mixed (that for 32 and more rows), or auto: mixed "
-      "on AMX" },
+      "exact (default), bf16 (weights and activations as bfloat16), mixed (that for 32 and more rows), int8 "
+      "(activations with one scale a token, by weights with one scale a row: W8A8), or auto: mixed on AMX" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16; with --ids f32)" },

@@ -9,6 +9,7 @@
 static int for_nets(const cli *c)
 {
     static const char *const own[] = { "--against", "--data", "--labels", "--output", "--detections", "--ignore",
+                                       "--sequence", "--blank", "--mask", "--least",
                                        "--resize", "--crop", "--mean", "--std", "--pixels", "--layout", "--limit",
                                        "--batch", "--gate", "--max-drop", "--mem-limit", "--nodes" };
     for (int i = 0; i < c->n_given; i++) {
@@ -56,6 +57,8 @@ static json_t *figures_json(const precis_eval_net_result *r, bool gate)
         json_object_set_new(o, "score", json_string(r->score));
         put_interval(o, r->score, "", r->net);
         if (r->second) json_object_set_new(o, r->second, real(r->second_net));
+        if (r->by_reference) json_object_set_new(o, "labels", json_string("reference"));
+        if (isfinite(r->loss)) json_object_set_new(o, "loss", json_real(r->loss));
     }
     if (!r->has_reference) return o;
     json_object_set_new(o, "sqnr_db", real(r->sqnr_db));
@@ -64,11 +67,13 @@ static json_t *figures_json(const precis_eval_net_result *r, bool gate)
     if (r->score) {
         put_interval(o, r->score, "_reference", r->reference);
         put_interval(o, "drop", "", r->drop);
+        if (isfinite(r->loss_reference)) json_object_set_new(o, "loss_reference", json_real(r->loss_reference));
         if (r->second) {
             char key[64];
             snprintf(key, sizeof key, "%s_reference", r->second);
             json_object_set_new(o, key, real(r->second_reference));
-        } else {
+        }
+        if (r->share) {
             json_object_set_new(o, "to_wrong", json_integer((json_int_t)r->to_wrong));
             json_object_set_new(o, "to_right", json_integer((json_int_t)r->to_right));
             json_object_set_new(o, "mcnemar_p", json_real(r->mcnemar));
@@ -87,17 +92,20 @@ static void print_interval(const char *name, precis_interval v)
 
 static void print_figures(const precis_eval_net_result *r, bool gate)
 {
-    printf("%llu samples; intervals of 95 %%\n\n", (unsigned long long)r->n);
+    printf("%llu samples; intervals of 95 %%%s\n\n", (unsigned long long)r->n,
+           r->by_reference ? "; right is what the reference says" : "");
     if (r->score) {
         print_interval(r->score, r->net);
         if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_net);
+        if (isfinite(r->loss)) printf("  loss                     %.6f nats\n", r->loss);
     }
     if (!r->has_reference) return;
     if (r->score) {
         print_interval("  of the reference", r->reference);
         if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_reference);
+        if (isfinite(r->loss_reference)) printf("  loss of the reference    %.6f nats\n", r->loss_reference);
         print_interval("  drop", r->drop);
-        if (!r->second)
+        if (r->share)
             printf("  changed                %llu to wrong, %llu to right (McNemar p = %.3g)\n",
                    (unsigned long long)r->to_wrong, (unsigned long long)r->to_right, r->mcnemar);
     }
@@ -124,11 +132,13 @@ static int compare_nodes(cli *c, precis_net *net, precis_net *reference, precis_
 
 static int net_options(cli *c, precis_eval_net_options *o, precis_samples_options *so)
 {
-    int64_t limit, batch, ignore;
+    int64_t limit, batch, ignore, blank;
     const int rc = cli_samples_options(c, so);
     if (rc >= 0) return rc;
     if (!cli_int(c, "--limit", 0, 1, INT64_MAX, &limit) || !cli_int(c, "--batch", 0, 1, 4096, &batch) ||
-        !cli_int(c, "--ignore", 255, INT32_MIN, INT32_MAX, &ignore) || !cli_drop(c, -1, &o->max_drop))
+        !cli_int(c, "--ignore", 255, INT32_MIN, INT32_MAX, &ignore) ||
+        !cli_int(c, "--blank", 0, -1, INT32_MAX, &blank) || !cli_number(c, "--least", o->least, 0, 1, &o->least) ||
+        !cli_drop(c, -1, &o->max_drop))
         return EXIT_USAGE;
     so->limit = (uint64_t)limit;
     o->batch = (uint64_t)batch;
@@ -136,6 +146,9 @@ static int net_options(cli *c, precis_eval_net_options *o, precis_samples_option
     o->labels = cli_get(c, "--labels");
     o->output = cli_get(c, "--output");
     o->detections = cli_get(c, "--detections");
+    o->sequence = cli_get(c, "--sequence");
+    o->blank = blank;
+    o->mask = cli_get(c, "--mask");
     const bool gate = cli_has(c, "--gate"), margin = cli_has(c, "--max-drop");
     if (!cli_has(c, "--data"))
         return cli_usage(c, "%s is a net of arrays: give its samples, --data x.npy or --data NAME=x.npy", c->args[0]);

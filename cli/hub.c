@@ -232,6 +232,7 @@ static int take_list(cli_hub *h, const json_t *o, cli_repository *out)
     const json_t *files = json_object_get(o, "siblings");
     const char *sha = json_string_value(json_object_get(o, "sha"));
     const size_t n = json_array_size(files);
+    if (cli_lacks_memory(h->c)) return cli_no_memory(h->c);
     if (!is_hex(sha, 40) || !json_is_array(files) || n > FILES) {
         cli_error(h->c, "%s: %s answers with something else than a repository", out->name, h->endpoint);
         return EXIT_INPUT;
@@ -262,7 +263,8 @@ int cli_hub_list(cli_hub *h, const char *name, const char *revision, cli_reposit
     const CURLcode code = h->lib.curl_easy_perform(h->curl);
     h->lib.curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
     int rc = verdict(h, code, status, name);
-    json_t *o = rc < 0 && t.data ? json_loadb(t.data, t.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_error_t unread;
+    json_t *o = rc < 0 && t.data ? cli_json(t.data, t.len, &unread) : NULL;
     if (rc < 0) rc = take_list(h, o, out);
     json_decref(o);
     free(t.data);

@@ -22,8 +22,9 @@ static int method_open(cli *c, method_table *t)
     int rc = cli_read_text(c, path, PRECIS_INPUT_TABLE, &text, &len);
     if (rc >= 0) return rc;
     json_error_t why;
-    json_t *o = strchr(text, '{') ? json_loads(text, 0, &why) : NULL;
-    if (strchr(text, '{') && !o) rc = cli_error(c, "%s: %s, line %d", path, why.text, why.line);
+    json_t *o = strchr(text, '{') ? cli_json(text, strlen(text), &why) : NULL;
+    if (cli_lacks_memory(c)) rc = cli_no_memory(c);
+    else if (strchr(text, '{') && !o) rc = cli_error(c, "%s: %s, line %d", path, why.text, why.line);
     const json_t *rows = o ? json_object_get(o, "ladder") : NULL;
     if (o && !rows) rows = json_object_get(o, "rows");
     if (o && !json_is_array(rows))

@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,69 @@ static void *noted(void *p)
     return p;
 }
 
-static void *json_alloc(size_t bytes) { return noted(malloc(bytes)); }
+/* ---- jansson ---------------------------------------------------------------------------------------------------- */
 
-void cli_memory_init(void) { json_set_alloc_funcs(json_alloc, free); }
+/* While a text is read: room for what its reader still asks for after a request has failed. */
+static struct { char *spare; size_t room, used; bool lacks; } reading;
+
+static void *json_alloc(size_t bytes)
+{
+    void *p = reading.lacks ? NULL : noted(malloc(bytes));
+    const size_t wanted = (bytes + 15) / 16 * 16;
+    if (p || !reading.spare) return p;
+    reading.lacks = true;
+    if (wanted < bytes || wanted > reading.room - reading.used) return NULL;
+    p = reading.spare + reading.used;
+    reading.used += wanted;
+    return p;
+}
+
+static void json_release(void *p)
+{
+    const uintptr_t at = (uintptr_t)p, spare = (uintptr_t)reading.spare;
+    if (!reading.spare || at < spare || at >= spare + reading.room) free(p);
+}
+
+void cli_memory_init(void) { json_set_alloc_funcs(json_alloc, json_release); }
+
+typedef struct { const char *at; size_t left; } json_text;
+
+static size_t more_json(void *into, size_t room, void *user)
+{
+    json_text *t = user;
+    const size_t n = reading.lacks ? 0 : t->left < room ? t->left : room;
+    memcpy(into, t->at, n);
+    t->at += n;
+    t->left -= n;
+    return n;
+}
+
+json_t *cli_json(const char *text, size_t len, json_error_t *why)
+{
+    /* A kilobyte at a time is asked for; in the worst case a table of all that was read grows to twice its size. */
+    enum { EACH = 16, REST = 1 << 18 };
+    json_text t = { text, len };
+    *why = (json_error_t){ .line = 0 };
+    const size_t room = len < SIZE_MAX / EACH - REST ? len * EACH + REST : 0;
+    char *spare = room ? noted(malloc(room)) : NULL;
+    if (!spare) return NULL;
+    reading.spare = spare;
+    reading.room = room;
+    reading.used = 0;
+    reading.lacks = false;
+    json_t *o = json_load_callback(more_json, &t, JSON_REJECT_DUPLICATES, why);
+    if (reading.lacks) {
+        json_decref(o);
+        o = NULL;
+        *why = (json_error_t){ .line = 0 };
+    }
+    reading.spare = NULL;
+    reading.lacks = false;
+    free(spare);
+    return o;
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
 
 void *cli_alloc(size_t n, size_t size) { return noted(calloc(n ? n : 1, size)); }
 void *cli_grow(void *old, size_t bytes) { return noted(realloc(old, bytes)); }

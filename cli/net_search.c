@@ -24,6 +24,9 @@ static int search_with(cli *c, precis_samples *calib, precis_samples *data, prec
     if (!cli_drop(c, 0, &so.max_drop)) return EXIT_USAGE;
     eval.labels = cli_get(c, "--labels");
     eval.detections = cli_get(c, "--detections");
+    eval.sequence = cli_get(c, "--sequence");
+    eval.mask = cli_get(c, "--mask");
+    if (!cli_int(c, "--blank", 0, -1, INT32_MAX, &eval.blank)) return EXIT_USAGE;
     so.quant = o;
     so.eval = &eval;
     const precis_status st = precis_net_search_open(c->ctx, search, c->args[0], calib, data, &so);
@@ -35,7 +38,7 @@ static int search_with(cli *c, precis_samples *calib, precis_samples *data, prec
 int cli_net_floats(cli *c, precis_samples *calib, const precis_samples_options *so, precis_net_quant_options *o,
                    precis_net_search **search)
 {
-    static const char *const of_search[] = { "--data", "--labels", "--detections" };
+    static const char *const of_search[] = { "--data", "--labels", "--detections", "--sequence", "--blank", "--mask" };
     *search = NULL;
     int rc = asked_floats(c, o);
     if (rc >= 0) return rc;

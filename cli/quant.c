@@ -36,8 +36,8 @@ static const cli_option options[] = {
     { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json), for a budget" },
     { "--effort", 0, "LEVEL",
-      "what is measured before a budget is planned, without --profile: fast (nothing, and search codes), normal (what "
-      "each tensor costs, by gradients; default), best (by swaps: minutes)" },
+      "under a budget: fast (nothing is measured, and search codes), normal (what each tensor costs is measured by "
+      "gradients, and gptq codes; default), best (codes go on from there by descent: minutes)" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--calib-tokens", 0, "N",
@@ -65,7 +65,7 @@ static const cli_option options[] = {
     { "--verbose", 0, NULL, "list substitutes and fallbacks by tensor, and the kernels" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME",
-      "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
+      "of that evaluation: exact (default), bf16, mixed, int8, or auto (mixed on AMX, else exact)" },
     CLI_NET_QUANT_OPTIONS,
     CLI_NET_SEARCH_OPTIONS,
     CLI_SAMPLES_OPTIONS,
@@ -114,8 +114,8 @@ static void put_plan(json_t *o, const precis_job *job)
                                       "exact", job->solution.exact));
     if (is_predicted(job))
         json_object_set_new(o, "predicted",
-                            json_pack("{s:f, s:[f, f], s:o, s:o}", "kld", job->predicted, "interval", job->interval[0],
-                                      job->interval[1], "measured",
+                            json_pack("{s:f, s:[f, f], s:s?, s:o, s:o}", "kld", job->predicted, "interval",
+                                      job->interval[0], job->interval[1], "coder", job->predicted_coder, "measured",
                                       isfinite(job->again) ? json_real(job->again) : json_null(), "measured_se",
                                       isfinite(job->again) ? json_real(job->again_se) : json_null()));
     const precis_times *const both[] = { &job->expected, &job->taken };
@@ -249,6 +249,7 @@ static void print_predicted(const precis_job *job)
     }
     snprintf(b, sizeof b, "%.5f", job->predicted);
     put_row(isfinite(job->again) ? "  predicted for it" : "  predicted", "  predicted", "", b);
+    if (job->predicted_coder) put_row("  of codes by", "  of codes by", "", job->predicted_coder);
     snprintf(b, sizeof b, "%.5f to %.5f", job->interval[0], job->interval[1]);
     put_row("  90 % of such plans", "  90 % of such", "", b);
 }

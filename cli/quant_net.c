@@ -41,6 +41,7 @@ static json_t *coverage_json(const precis_net_coverage *n)
         json_object_set_new(j, "zero_point", json_integer((json_int_t)n->zero));
     }
     if (n->weight_raised) json_object_set_new(j, "weight_raised", json_true());
+    if (n->shared) json_object_set_new(j, "sharing_db", json_real(n->sharing_db));
     if (*n->reason) json_object_set_new(j, "reason", json_string(n->reason));
     if (*n->into) json_object_set_new(j, "into", json_string(n->into));
     return j;
@@ -81,6 +82,9 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
         floats += !strcmp(n.state, "float");
         if (!c->json && !c->quiet && !strcmp(n.state, "float"))
             printf("float  %-40s %-12s %s\n", cli_printable(name), n.op, n.reason);
+        if (!c->json && !c->quiet && n.shared)
+            printf("scales %-40s %-12s one for its operands would lose %.1f dB\n", cli_printable(name), n.op,
+                   n.sharing_db);
     }
     if (c->json) {
         json_t *j = out ? made_json(c, m) : json_object();
@@ -178,6 +182,25 @@ int cli_net_plan(cli *c)
     return rc;
 }
 
+/* What torch or onnxruntime quantized goes over as it is. -1: it is none of that. */
+static int goes_over(cli *c)
+{
+    precis_net *net = NULL;
+    if (cli_has(c, "--static") || cli_has(c, "--dynamic") || cli_has(c, "--weight-only")) return -1;
+    const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
+    const bool coded = !st && precis_net_coded(net);
+    precis_net_close(&net);
+    return st ? cli_fail(c, st) : coded ? cli_net_convert(c) : -1;
+}
+
+/* The sizes of the samples, for a net that has no graph for any. */
+static precis_status assume(precis_net *net, precis_samples *k)
+{
+    const precis_array *inputs;
+    const precis_status st = precis_samples_read(k, 0, 1, &inputs);
+    return st ? st : precis_net_assume(net, inputs, precis_net_inputs(net));
+}
+
 int cli_net_quant(cli *c)
 {
     static const char *const own[] = { "--output",       "--static",  "--dynamic",   "--weight-only", "--observer",
@@ -187,7 +210,8 @@ int cli_net_quant(cli *c)
                                        "--reduce-range", "--strict",  "--mem-limit", "--all-int8",    "--group",
                                        "--resize",       "--crop",    "--mean",      "--std",         "--pixels",
                                        "--layout",       "--float",   "--max-drop",  "--data",        "--labels",
-                                       "--detections",   "--speed",   "--size",      NULL };
+                                       "--detections",   "--speed",   "--size",      "--sequence",    "--blank",
+                                       "--mask",         NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
@@ -200,13 +224,7 @@ int cli_net_quant(cli *c)
     precis_net_search *search = NULL;
     cli_predicted speed = { 0 };
     int rc = only(c, own);
-    if (rc < 0 && !cli_has(c, "--static") && !cli_has(c, "--dynamic") && !cli_has(c, "--weight-only")) {
-        const precis_status known = precis_net_open(c->ctx, &net, c->args[0]);
-        const bool coded = !known && precis_net_coded(net);
-        precis_net_close(&net);
-        if (known) return cli_fail(c, known);
-        if (coded) return cli_net_convert(c); /* what torch or onnxruntime quantized goes over as it is */
-    }
+    if (rc < 0) rc = goes_over(c);
     if (rc < 0) rc = quant_options(c, &o);
     if (rc < 0) rc = cli_samples_options(c, &so);
     if (rc >= 0) return rc;
@@ -214,6 +232,7 @@ int cli_net_quant(cli *c)
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, &so, &k);
+    if (!st && k && precis_samples_count(k)) st = assume(net, k);
     if (st) rc = cli_fail(c, st);
     else rc = cli_net_floats(c, k, &so, &o, &search);
     if (rc < 0) rc = cli_net_predict(c, &o, &speed);
@@ -237,7 +256,8 @@ int cli_only_nets(cli *c)
         "--static",      "--dynamic",    "--weight-only", "--observer", "--qdq",       "--qop",
         "--per-channel", "--per-tensor", "--activations", "--weights",  "--symmetric", "--reduce-range",
         "--like",        "--backend",    "--all-int8",    "--group",    "--float",     "--max-drop",
-        "--data",        "--labels",     "--detections",  "--speed",    "--size",      NULL
+        "--data",        "--labels",     "--detections",  "--speed",    "--size",      "--sequence",
+        "--blank",       "--mask",       NULL
     };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))

@@ -31,7 +31,10 @@
     { "--max-drop", 0, "DROP", "nets: as few nodes in float as lose no more of what is right (0.005 or 0.5%)" }, \
     { "--data", 0, "DATA", "nets: with --max-drop, what is measured (default: the samples of --calib)" }, \
     { "--labels", 0, "FILE", "nets: with --max-drop, what is right (default: what the float net answers)" }, \
-    { "--detections", 0, "FORM", "nets: with --max-drop, the form of boxes" }
+    { "--detections", 0, "FORM", "nets: with --max-drop, the form of boxes" }, \
+    { "--sequence", 0, "NAME", "nets: with --max-drop, the output is a sequence of classes: ctc or plain" }, \
+    { "--blank", 0, "N", "nets: ctc's class that is nothing (default 0; -1: the last)" }, \
+    { "--mask", 0, "NAME", "nets: with --max-drop, the input that is 0 at tokens that do not count" }
 
 /* Nodes that stay in float (net_search.c): those of --float, and with --max-drop those that lose too much. They live as
  * long as *search; close it. -1, or an exit code. */

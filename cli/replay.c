@@ -256,8 +256,8 @@ int cli_manifest_replay(cli *c, int (*run)(cli *c))
     r->c = c;
     r->file = cli_get(c, "--replay");
     int rc = out ? cli_read_text(c, r->file, PRECIS_INPUT_TABLE, &text, &len) : cli_usage(c, "give -o FILE");
-    if (rc < 0 && !(r->manifest = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e)))
-        rc = cli_error(c, "%s: line %d: %s", r->file, e.line, e.text);
+    if (rc < 0 && !(r->manifest = cli_json(text, len, &e)))
+        rc = cli_lacks_memory(c) ? cli_no_memory(c) : cli_error(c, "%s: line %d: %s", r->file, e.line, e.text);
     precis_text_free(c->ctx, text);
     if (rc < 0) rc = check_head(r);
     if (rc < 0 && !(made = text_at(r, json_object_get(r->manifest, "output"), "output", "sha256"))) rc = EXIT_INPUT;

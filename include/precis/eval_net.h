@@ -1,7 +1,8 @@
 /* precis/eval_net.h - what a net of arrays gets right, and what it lost against another.
  *
  * Labels decide what is measured: a class for each sample (accuracy of the likeliest), a class for each place (mIoU),
- * boxes (mAP); docs/nets.md has their forms. All figures have intervals of 95 %. Threads: as the context. */
+ * boxes (mAP), sequences (read texts), scores of pairs of samples (Spearman); docs/nets.md has their forms. Boxes and
+ * sequences without labels are those of the reference. All figures have intervals of 95 %. Threads: as the context. */
 #ifndef PRECIS_EVAL_NET_H
 #define PRECIS_EVAL_NET_H
 
@@ -20,19 +21,24 @@ typedef struct precis_eval_net_options {
     uint64_t    batch;      /* samples of a run where the net's batch is free; 0: 16                         */
     int64_t     ignore;     /* mIoU: the label of places that do not count; 255                              */
     double      max_drop;   /* margin of the gate, 0 to 1; negative: no gate                                 */
+    const char *sequence;   /* the output gives sequences: "ctc", "plain"; NULL: it does not                 */
+    int64_t     blank;      /* ctc: the class that is no element; negative: the last one                     */
+    const char *mask;       /* pairs: the input that is 0 at tokens that do not count; NULL: attention_mask, if any */
+    double      least;      /* boxes that the reference is said to have score that much; 0.25                */
 } precis_eval_net_options;
-#define PRECIS_EVAL_NET_OPTIONS_INIT { sizeof(precis_eval_net_options), NULL, NULL, NULL, 0, 255, -1 }
+#define PRECIS_EVAL_NET_OPTIONS_INIT \
+    { sizeof(precis_eval_net_options), NULL, NULL, NULL, 0, 255, -1, NULL, 0, NULL, 0.25 }
 
 /* 95 %: Wilson's for shares of samples, else the bootstrap's over samples (seeded by the context). */
 typedef struct precis_interval { double value, low, high; } precis_interval;
 
 typedef struct precis_eval_net_result {
     uint32_t    size;      /* sizeof of this struct, set by the caller                                       */
-    uint64_t    n;         /* samples                                                                        */
-    const char *score;     /* "accuracy", "miou", "map"; NULL: without labels                                */
+    uint64_t    n;         /* samples; pairs of them, where those have labels                                */
+    const char *score;     /* "accuracy", "miou", "map", "exact", "spearman"; NULL: without labels           */
     precis_interval net, reference; /* that score                                                            */
     precis_interval drop;  /* reference less net, paired by sample                                           */
-    const char *second;    /* another figure beside it: "pixel_accuracy", "map50"; NULL: none                */
+    const char *second;    /* another figure beside it: "pixel_accuracy", "map50", "edits", "pearson"; NULL  */
     double      second_net, second_reference;
     int         has_reference; /* what is of the reference, and the rest, holds                              */
     int         has_agree;     /* the output has classes                                                     */
@@ -42,6 +48,10 @@ typedef struct precis_eval_net_result {
     uint64_t    to_wrong, to_right; /* accuracy: samples that only one of the two has right                  */
     double      mcnemar;   /* exact two-sided probability of such changes where the nets are equally good    */
     precis_gate_result gate;        /* with max_drop                                                         */
+    int         share;     /* the score is a share of samples: to_wrong, to_right, mcnemar hold              */
+    int         by_reference; /* without labels: what the reference says is right                            */
+    double      loss, loss_reference; /* accuracy: mean cross entropy in nats, of logits or probabilities;
+                                         NaN: none                                                           */
 } precis_eval_net_result;
 
 /* Runs the net, and the reference (may be NULL) on the same samples. PRECIS_EINVAL: labels that are not the samples',

@@ -69,6 +69,8 @@ typedef struct precis_job {
     char                 calibration[256]; /* JSON: where importance came from; "": there was none       */
     precis_memory        memory;   /* counted before work started                                          */
     double               predicted, interval[2]; /* KL of the plan, nats per token, 90 % of such; NaN: unknown */
+    /* The coder whose codes that is of, from which the file's go on, so that it loses less; NULL: it is the file's. */
+    const char          *predicted_coder;
     /* KL on the text that `predicted` is of, which the calibration is of, too, with its standard error; NaN: unknown */
     double               again, again_se;
     precis_times         expected, taken;

@@ -48,7 +48,7 @@ typedef struct precis_net_quant_options {
     const char *mode;        /* "static": ranges from calibration; "dynamic": from each run; "weights": weights alone */
     const char *observer;    /* a name of `precis list observers`; NULL: minmax                                  */
     const char *activations; /* "u8", "s8", "u16", "s16"; NULL: u8                                               */
-    const char *weights;     /* "int8", "int4", "fp8"; NULL: int8                                                */
+    const char *weights;     /* "int8", "int4", "int2", "fp8"; NULL: int8                                        */
     const char *like;        /* "precis", "torch", "onnxruntime": whose placements and numbers; NULL: precis     */
     const char *backend;     /* of `precis list backends`: what it cannot run is refused; NULL: any              */
     uint32_t group;          /* int4: weights that share a scale; 0: 32                                          */
@@ -116,6 +116,8 @@ typedef struct precis_net_coverage {
     double scale;         /* of its result's codes; 0: it has none */
     int64_t zero;
     int weight_raised;    /* its weights' scale was raised, so that its bias fits into 32 bits */
+    int shared;           /* a concatenation or a sum in integers: */
+    double sharing_db;    /* of its operands, what one scale for all would lose, or does ("torch") */
 } precis_net_coverage;
 /* False behind the last. */
 PRECIS_API int precis_net_quant_node(const precis_net_quant *job, size_t i, precis_net_coverage *out);

@@ -1,6 +1,7 @@
 /* similarity.c - embeddings of sentences, and how well their cosine agrees with people (STS: Cer et al. 2017). */
 #include "precis/eval.h"
 
+#include "eval/rank.h"
 #include "precis/text.h"
 #include "run/runner.h"
 
@@ -70,39 +71,32 @@ static char *field(char **p, bool *last)
     return start;
 }
 
-typedef struct { double value; size_t at; } ranked;
+/* A record of the file. False: it holds no pair, as a heading at the beginning or an empty line. */
+typedef struct { char *one, *two; double score; } pair;
 
-static int by_value(const void *a_, const void *b_)
+static bool read_pair(char **p, pair *out)
 {
-    const ranked *a = a_, *b = b_;
-    return a->value != b->value ? (a->value < b->value ? -1 : 1) : a->at < b->at ? -1 : 1;
+    bool last;
+    char *end;
+    *out = (pair){ .one = field(p, &last) };
+    out->two = last ? NULL : field(p, &last);
+    char *score = out->two && !last ? field(p, &last) : NULL;
+    while (!last) field(p, &last);
+    if (!score) return false;
+    out->score = strtod(score, &end);
+    while (*end == ' ' || *end == '\r') end++;
+    return end != score && !*end && isfinite(out->score);
 }
 
-/* Ranks, ties at their mean. */
-static precis_status ranks(precis_ctx *ctx, const double *v, size_t n, double *out)
+/* What stands at `at` of the file, where no pair does. */
+static precis_status no_pair(precis_ctx *ctx, const char *csv, size_t at, size_t end)
 {
-    ranked *r = pcs_alloc(ctx, n, sizeof *r);
-    if (!r) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < n; i++) r[i] = (ranked){ v[i], i };
-    qsort(r, n, sizeof *r, by_value);
-    for (size_t i = 0, e; i < n; i = e) {
-        for (e = i; e < n && r[e].value == r[i].value; e++) {}
-        for (size_t k = i; k < e; k++) out[r[k].at] = (double)(i + e - 1) / 2;
-    }
-    pcs_free(ctx, r);
-    return PRECIS_OK;
-}
-
-static double correlation(const double *x, const double *y, size_t n)
-{
-    double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
-    for (size_t i = 0; i < n; i++) mx += x[i] / (double)n, my += y[i] / (double)n;
-    for (size_t i = 0; i < n; i++) {
-        xx += (x[i] - mx) * (x[i] - mx);
-        yy += (y[i] - my) * (y[i] - my);
-        xy += (x[i] - mx) * (y[i] - my);
-    }
-    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
+    size_t line = 1;
+    for (size_t i = 0; i < at; i++) line += csv[i] == '\n';
+    if (line == 1) return PRECIS_OK;
+    while (at < end && (csv[at] == '\n' || csv[at] == '\r' || csv[at] == ' ')) at++;
+    return at == end ? PRECIS_OK
+                     : pcs_fail(ctx, PRECIS_EFORMAT, "line %zu: no sentence,sentence,score of a finite number", line);
 }
 
 precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len,
@@ -124,26 +118,28 @@ precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model,
     if (!st) st = precis_tokenizer_open(ctx, &t, model);
     float *a = st ? NULL : pcs_alloc(ctx, 2 * (size_t)r->lm.width, sizeof *a), *b = st ? NULL : a + r->lm.width;
     if (!st && !a) st = PRECIS_ENOMEM;
+    if (!st && memchr(csv, 0, len)) st = pcs_fail(ctx, PRECIS_EFORMAT, "the pairs are no text: a byte is 0");
     if (!st) memcpy(copy, csv, len);
     for (char *p = copy; !st && *p;) {
-        bool last;
-        char *one = field(&p, &last), *two = last ? NULL : field(&p, &last),
-             *score = two && !last ? field(&p, &last) : NULL, *end = score;
-        const double v = score ? strtod(score, &end) : 0;
-        while (!last) field(&p, &last);
-        if (!score || end == score) continue; /* a heading, or an empty line */
-        st = precis_embed_text(r, t, one, strlen(one), a);
-        if (!st) st = precis_embed_text(r, t, two, strlen(two), b);
+        const size_t at = (size_t)(p - copy);
+        pair of;
+        if (!read_pair(&p, &of)) {
+            st = no_pair(ctx, csv, at, (size_t)(p - copy));
+            continue;
+        }
+        st = precis_embed_text(r, t, of.one, strlen(of.one), a);
+        if (!st) st = precis_embed_text(r, t, of.two, strlen(of.two), b);
         double dot = 0;
         for (uint32_t c = 0; c < r->lm.width && !st; c++) dot += (double)a[c] * b[c];
         got[n] = dot;
-        want[n++] = v;
+        want[n++] = of.score;
         if (!st) st = pcs_progress(ctx, "embed", (uint64_t)(p - copy), len);
     }
     if (!st && n < 3) st = pcs_fail(ctx, PRECIS_EINVAL, "%zu pairs; lines are sentence,sentence,score", n);
-    if (!st) st = ranks(ctx, got, n, rg);
-    if (!st) st = ranks(ctx, want, n, rw);
-    if (!st) *result = (precis_similarity){ result->size, n, correlation(rg, rw, n), correlation(got, want, n) };
+    if (!st) st = pcs_ranks(ctx, got, n, rg);
+    if (!st) st = pcs_ranks(ctx, want, n, rw);
+    if (!st)
+        *result = (precis_similarity){ result->size, n, pcs_correlation(rg, rw, n), pcs_correlation(got, want, n) };
     pcs_free(ctx, a);
     pcs_free(ctx, got);
     pcs_free(ctx, copy);

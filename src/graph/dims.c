@@ -41,22 +41,51 @@ int64_t precis_graph_symbol(precis_graph *g, const char *name, int64_t most)
     return add_dim(g, &(pcs_dim){ .kind = PCS_DIM_SYMBOL, .name = copy, .most = most });
 }
 
-/* An expression, once. */
-static int64_t intern(precis_graph *g, const pcs_dim *d)
-{
-    for (size_t i = 0; i < g->n_dims; i++) {
-        const pcs_dim *e = &g->dims[i];
-        if (e->kind == d->kind && d->kind != PCS_DIM_SYMBOL && e->a == d->a && e->b == d->b && e->mul == d->mul &&
-            e->add == d->add && e->div == d->div)
-            return PCS_DIM_FIRST + (int64_t)i;
-    }
-    return add_dim(g, d);
-}
-
 static int64_t floor_div(int64_t a, int64_t b)
 {
     const int64_t q = a / b;
     return a % b < 0 ? q - 1 : q;
+}
+
+/* Linear ones within one another are one: floor((floor((m x + a) / d) + b) / e) = floor((m x + a + b d) / (d e)), and
+ * where d is 1 or the outer factor is 1 alone. As small as it goes, so that a convolution's (x - 1) / 2 + 1 and the
+ * (x + 1) / 2 that a file computes are the same. */
+static pcs_dim flat(const precis_graph *g, const pcs_dim *d)
+{
+    pcs_dim r = *d;
+    while (r.kind == PCS_DIM_LINEAR && pcs_dim_is_id(r.a) && dim_of(g, r.a)->kind == PCS_DIM_LINEAR) {
+        const pcs_dim *in = dim_of(g, r.a);
+        pcs_dim both = *in;
+        int64_t more;
+        if (in->div != 1 && r.mul != 1) break;
+        if (!pcs_i64_mul(in->div == 1 ? in->add : r.add, in->div == 1 ? r.mul : in->div, &more) ||
+            !pcs_i64_add(more, in->div == 1 ? r.add : in->add, &both.add) || !pcs_i64_mul(in->mul, r.mul, &both.mul) ||
+            !pcs_i64_mul(in->div, r.div, &both.div))
+            break;
+        r = both;
+    }
+    if (r.kind == PCS_DIM_LINEAR && r.div > 1 && r.mul % r.div == 0) {
+        r.add = floor_div(r.add, r.div);
+        r.mul /= r.div;
+        r.div = 1;
+    }
+    return r;
+}
+
+/* An expression, once. */
+static int64_t intern(precis_graph *g, const pcs_dim *d)
+{
+    const pcs_dim want = flat(g, d);
+    for (size_t i = 0; i < g->n_dims; i++) {
+        if (g->dims[i].kind == PCS_DIM_SYMBOL) continue;
+        const pcs_dim e = flat(g, &g->dims[i]);
+        if (e.kind == want.kind && e.a == want.a && e.b == want.b && e.mul == want.mul && e.add == want.add &&
+            e.div == want.div)
+            return PCS_DIM_FIRST + (int64_t)i;
+    }
+    if (want.kind == PCS_DIM_LINEAR && pcs_dim_is_id(want.a) && want.mul == 1 && want.add == 0 && want.div == 1)
+        return want.a;
+    return add_dim(g, d);
 }
 
 /* The number of an expression whose operands are numbers; negative: it has none. */

@@ -113,6 +113,7 @@ static precis_status trial_of(precis_net_predicted *p, const char *path, const p
     precis_net_file written = { .size = sizeof written };
     o.strict = 0;
     precis_status st = precis_net_open(p->ctx, &net, path);
+    if (!st) st = precis_net_assume(net, with->inputs, with->n);
     if (!st) st = precis_net_quant_open(net, &o, &q);
     if (!st) st = list(p, q);
     const uint32_t passes = st ? 0 : precis_net_quant_passes(q);

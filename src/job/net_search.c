@@ -43,6 +43,17 @@ static int by_loss(const void *a, const void *b)
 
 /* ---- a try ------------------------------------------------------------------------------------------------------- */
 
+/* With the sizes of its samples, where it has no graph for any. */
+static precis_status open_net(precis_net_search *s, precis_net **net)
+{
+    precis_samples *from = s->calib ? s->calib : s->data;
+    const precis_array *inputs;
+    precis_status st = precis_net_open(s->ctx, net, s->path);
+    if (!st && from && !(st = precis_samples_read(from, 0, 1, &inputs)))
+        st = precis_net_assume(*net, inputs, precis_net_inputs(*net));
+    return st;
+}
+
 /* The net with the first n of the ranked nodes in float, opened from a file that has no name any more. */
 static precis_status make(precis_net_search *s, size_t n, precis_net **coded, uint64_t *bytes)
 {
@@ -53,7 +64,7 @@ static precis_status make(precis_net_search *s, size_t n, precis_net **coded, ui
     *coded = NULL;
     s->quant.floats = s->floats;
     s->quant.n_floats = s->n_given + n;
-    precis_status st = precis_net_open(s->ctx, &net, s->path);
+    precis_status st = open_net(s, &net);
     if (!st) st = precis_net_quant_open(net, &s->quant, &q);
     if (!st) st = precis_net_quant_samples(q, s->calib);
     if (!st && !(st = pcs_temporary_name(s->ctx, path))) {
@@ -133,7 +144,7 @@ static precis_status rank(precis_net_search *s, precis_net *coded)
         if (isfinite(one->added_db)) all[n++] = (loser){ one->added_db, one->name };
     }
     if (!st && s->n_given) memcpy(floats, s->floats, s->n_given * sizeof *floats);
-    if (!st) st = precis_net_open(s->ctx, &net, s->path);
+    if (!st) st = open_net(s, &net);
     if (!st) st = precis_net_quant_open(net, &s->quant, &q); /* for what is fused into what */
     if (!st) {
         s->floats = floats;
@@ -203,7 +214,7 @@ precis_status precis_net_search_open(precis_ctx *ctx, precis_net_search **out, c
     for (size_t i = 0; i < s->n_given && !st; i++) s->floats[i] = s->quant.floats[i];
     if (!st && !(s->o.max_drop >= 0 && s->o.max_drop < 1))
         st = pcs_fail(ctx, PRECIS_EINVAL, "a drop of %g is no part of 1", s->o.max_drop);
-    if (!st) st = precis_net_open(ctx, &s->reference, path);
+    if (!st) st = open_net(s, &s->reference);
     if (!st) st = search(s);
     if (st) precis_net_search_close(&s);
     *out = s;

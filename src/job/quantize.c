@@ -8,6 +8,7 @@
 #include "job/kept.h"
 #include "job/memory.h"
 #include "job/times.h"
+#include "measure/amounts.h"
 #include "measure/sensitivity.h"
 #include "model/model.h"
 #include "plan/plan.h"
@@ -103,9 +104,9 @@ static precis_profile_options profile_options(const precis_job_options *o, const
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
     p.imatrix = q->imatrix;
-    p.method = q->method;
+    p.method = pcs_method_profiled(q->method);
     p.folder = keeps ? o->folder : NULL;
-    p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
+    p.effort = PRECIS_EFFORT_NORMAL;
     p.time_limit = 600;
     return p;
 }
@@ -128,12 +129,24 @@ static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const 
     return PRECIS_OK;
 }
 
+/* Does a profile tell what a method makes of a plan? One that is still to be made will. */
+static bool is_known(const precis_profile *p, const char *method)
+{
+    double interval[2];
+    size_t plans = 0;
+    if (!p || (p->coder && !strcmp(p->coder, method))) return true;
+    precis_profile_predict_method(p, method, 1, 1, interval, &plans);
+    return plans > 0;
+}
+
 /* Of a plan under a budget: the divergence that it will have, by the method that codes it. */
 static void predict(precis_ctx *ctx, const pcs_method_set *set, const precis_quant_options *q, precis_job *job)
 {
-    char name[96];
+    char own_name[96];
     size_t plans;
-    pcs_methods_name(set, name, sizeof name);
+    pcs_methods_name(set, own_name, sizeof own_name);
+    const char *name = is_known(q->profile, own_name) ? own_name : pcs_method_profiled(own_name);
+    if (name != own_name) job->predicted_coder = name;
     job->predicted = precis_profile_predict_method(q->profile, name, pcs_gain_share(ctx, job->plan, name),
                                                    job->solution.loss, job->interval, &plans);
     const bool own = q->profile->coder && !strcmp(q->profile->coder, name); /* costs are the method's */
@@ -175,31 +188,35 @@ static precis_status take_profiled(pcs_work *w, const precis_profile *p, const p
     return st;
 }
 
+/* Where the method is the job's choice, what it codes from is, too: windows from all over the text, as many as a model
+ * of this size is worth. */
+static precis_status trim_text(pcs_work *w, const precis_job_options *o, const precis_quant_options *q)
+{
+    const uint32_t most = pcs_amounts_of(w->origin, &o->calibrate).coded;
+    pcs_windows some;
+    if (q->method == o->quant.method || o->calibrate.tokens || w->windows.n_ids <= most) return PRECIS_OK;
+    const precis_status st = pcs_windows_spread(&w->windows, most, &some);
+    pcs_windows_free(&w->windows);
+    w->windows = some;
+    return st;
+}
+
 /* The copy with transforms, global scales and static activations applied. */
 static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m, const precis_job_options *o,
                              const precis_quant_options *q)
 {
     const bool later = takes_profiled(o, q); /* text that the profile will have sampled */
     precis_status st = pcs_work_open(ctx, w, m, q, later ? NULL : &o->calibrate, o->type);
+    if (!st) st = trim_text(w, o, q);
     if (!st) st = pcs_work_transform(w);
     if (!st) st = pcs_global_scales(w);
     if (!st && q->static_activations) st = pcs_static_activations(w);
     return st;
 }
 
-/* Does a profile tell what a method makes of a plan? One that is still to be made will. */
-static bool is_known(const precis_profile *p, const char *method)
-{
-    double interval[2];
-    size_t plans = 0;
-    if (!p || (p->coder && !strcmp(p->coder, method))) return true;
-    precis_profile_predict_method(p, method, 1, 1, interval, &plans);
-    return plans > 0;
-}
-
 /* Under a budget, where nobody chose a method and there is time: the one that makes up for what is lost (gptq), if
- * the model can be run and has text enough for the Hessians of its inputs. What it leaves out takes search. By sizes
- * alone, so that a file has the same bytes on every machine. */
+ * the model can be run and has text enough for the Hessians of its inputs; with the best effort what goes on from its
+ * codes. What it leaves out takes search. By sizes alone, so that a file has the same bytes on every machine. */
 static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_job_options *o, precis_quant_options *q)
 {
     enum { TEXT_LEAST = 8192, TOKENS_LEAST = 2048 }; /* bytes; tokens */
@@ -219,8 +236,11 @@ static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_j
     ctx->message[0] = 0;
     if (st || lm.encoder) return;
     for (size_t i = 0; pcs_methods[i] && !q->method; i++)
-        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply && is_known(q->profile, pcs_methods[i]->name))
+        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply && !pcs_methods[i]->refines &&
+            is_known(q->profile, pcs_methods[i]->name))
             q->method = pcs_methods[i]->name;
+    const pcs_method *further = q->method && o->effort == PRECIS_EFFORT_BEST ? pcs_method_refining(q->method) : NULL;
+    if (further) q->method = further->name;
     q->fallback |= q->method != NULL;
 }
 
@@ -415,8 +435,8 @@ static precis_status foresee(const course *c)
     precis_status st = measures ? pcs_kept_before(ctx, c->model, &as, &importance, &costs) : PRECIS_OK;
     const pcs_memory_job needs = { c->model, opts, &c->q, &c->set, c->early, c->calibrates || opts->imatrix, c->copy,
                                    c->evaluates };
-    const pcs_times_job takes = { c->model, opts, &c->q, &c->set, measures && !importance, profiles && !costs,
-                                  !opts->type, c->evaluates };
+    const pcs_times_job takes = { c->model, opts, &c->q, &c->set, c->q.method != opts->quant.method,
+                                  measures && !importance, profiles && !costs, !opts->type, c->evaluates };
     if (!st) st = pcs_memory_plan(ctx, &needs, &c->job->memory);
     if (!st) st = pcs_times_expect(ctx, &takes, &c->job->expected);
     if (!st) pcs_times_say(ctx, "this takes about", &c->job->expected);

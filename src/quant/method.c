@@ -25,6 +25,19 @@ const pcs_method *pcs_method_by_name(const char *name)
     return name ? NULL : pcs_methods[0];
 }
 
+const char *pcs_method_profiled(const char *name)
+{
+    const pcs_method *m = name ? pcs_method_by_name(name) : NULL;
+    return m && m->refines ? m->refines : name;
+}
+
+const pcs_method *pcs_method_refining(const char *name)
+{
+    for (size_t i = 0; pcs_methods[i]; i++)
+        if (pcs_methods[i]->refines && !strcasecmp(pcs_methods[i]->refines, name)) return pcs_methods[i];
+    return NULL;
+}
+
 precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared)
 {
     const size_t n = (size_t)t->ne[0];

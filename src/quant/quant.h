@@ -29,6 +29,9 @@ typedef struct pcs_method {
     const char *(*refuses)(const pcs_format *f);
     /* Of transforms: the coder when none is named, and what it cannot code takes search; NULL: the table's first. */
     const char *coder;
+    /* Of coders: the one from whose codes this one goes on. It loses less than that, so where nothing is known of it,
+     * the other's costs and predictions are taken. NULL: it stands alone. */
+    const char *refines;
     uint64_t learns; /* of coders: tokens that each layer is run on, forward and back, beside the calibration's */
     bool uses_importance; /* of coders: inputs that matter more weigh more, so that a calibration is worth its time */
     bool uses_rounding;   /* of coders: how power-of-two scales are rounded is the caller's to say */
@@ -46,6 +49,11 @@ typedef enum {
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */
 const pcs_method *pcs_method_by_name(const char *name);
+/* The method by which a profile is made for this one, or for a combination by these names: what it refines, or
+ * itself. */
+const char *pcs_method_profiled(const char *name);
+/* The coder that goes on from this one's codes; NULL: there is none. */
+const pcs_method *pcs_method_refining(const char *name);
 
 typedef struct pcs_importance {
     const char *name;

@@ -81,7 +81,8 @@ static precis_status not_finite(writing *w, size_t i)
 static precis_status emit(const writing *w, pcs_out *o, const void *bytes, uint64_t len)
 {
     if (!w->packed || !pcs_packs(w->f, w->t->dims, w->t->ne)) return pcs_out_add(o, bytes, len);
-    return pcs_out_panels(o, w->f, (size_t)w->t->ne[0], bytes, len / pcs_row_bytes(w->f, (uint64_t)w->t->ne[0]));
+    const pcs_paneling panels = { w->f, (size_t)w->t->ne[0], NULL }; /* rows were looked at as they were made */
+    return pcs_out_panels(o, &panels, bytes, len / pcs_row_bytes(w->f, panels.k));
 }
 
 /* Small numbers are no failure, as rows of zeros are none; but who asked for a type wants to know. */

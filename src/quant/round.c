@@ -542,5 +542,5 @@ static const char *refuses(const pcs_format *f)
 
 const pcs_method pcs_method_round = {
     .name = "round", .kind = PCS_CODER, .apply = apply, .refuses = refuses, .uses_importance = true,
-    .learns = (uint64_t)STEPS * TOKENS, .does = PCS_MAKES_UP,
+    .refines = "gptq", .learns = (uint64_t)STEPS * TOKENS, .does = PCS_MAKES_UP,
 };

@@ -1,8 +1,9 @@
 /* look.c - a program's first run looks at weights as it reads them: a pass of its own would read all of them twice.
  *
  * A thread's rows of a product are taken in pieces that stay in its cache between the look and the product. Whether a
- * weight may be NaN or infinite is seen from scales alone (model/finite.h); which one it is, and whether it really is,
- * the runner finds out when a run was doubtful. */
+ * weight may be NaN or infinite is seen from scales alone (model/finite.h); of floats, which have none, from what came
+ * out. Which one it is, and whether it really is, the runner finds out when a run was doubtful. */
+#include "format/number.h"
 #include "graph/pieces.h"
 #include "model/finite.h"
 #include "run/program.h"
@@ -19,12 +20,31 @@ bool pcs_step_looks(const precis_program *p, const pcs_step *s)
     return w->v.dtype == PCS_STORED && w->v.dims == 2 && !w->looked && pcs_arg_rows(&s->call.in[0]) > 0;
 }
 
+/* Zero times infinity is NaN, too, so that one token's results tell of all floats that it was multiplied by. */
+static bool results_tell(const pcs_step *s, const pcs_arg *w)
+{
+    return s->op->spreads_odd && w->format->kind == PCS_FLOAT && s->call.in[0].dtype == PCS_F32;
+}
+
+static void look_at_results(precis_program *p, const pcs_step *s, uint32_t ith, uint32_t nth)
+{
+    uint64_t begin, end;
+    s->eval(&s->call, ith, nth);
+    if (!pcs_piece_share((size_t)s->call.in[s->op->reads_stored].shape[0], ith, nth, &begin, &end)) return;
+    if (!pcs_all_finite((const float *)s->call.out[0].data + begin, end - begin))
+        atomic_store_explicit(&p->doubtful, true, memory_order_relaxed);
+}
+
 void pcs_step_look(precis_program *p, const pcs_step *s, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *w = &s->call.in[s->op->reads_stored];
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1];
     const uint64_t units = pcs_piece_threads(n), share = n * pcs_row_bytes(w->format, k) / nth;
     uint64_t parts = share / PIECE + 1, begin, end;
+    if (results_tell(s, w)) {
+        look_at_results(p, s, ith, nth);
+        return;
+    }
     if (parts > units / nth) parts = units / nth ? units / nth : 1;
     const uint32_t all = nth * (uint32_t)parts;
     for (uint32_t at = ith * (uint32_t)parts, last = at + (uint32_t)parts; at < last; at++) {

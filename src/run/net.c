@@ -15,6 +15,7 @@ struct precis_net {
     pcs_netfile_given *given; /* that it was made for */
     void **contents;       /* of inputs, which are constants in it */
     uint64_t need;
+    pcs_netfile_given *assumed; /* sizes of inputs where the graph cannot be made for any; NULL */
     precis_array *outputs;
     precis_array *signs; /* inputs of signed codes that came without a sign, and their codes */
     int8_t **codes;
@@ -72,6 +73,7 @@ void precis_net_close(precis_net **net)
     if (n->file) forget(n);
     pcs_netfile_graph_close(ctx, &n->symbolic);
     pcs_free(ctx, n->given);
+    pcs_free(ctx, n->assumed);
     pcs_free(ctx, n->contents);
     pcs_free(ctx, n->outputs);
     for (size_t i = 0; n->codes && i < n->file->n_inputs; i++) pcs_free(ctx, n->codes[i]);
@@ -157,11 +159,67 @@ static precis_status graph_of_one(precis_net *net, pcs_netfile_graph *out)
     return st;
 }
 
+precis_status precis_net_assume(precis_net *net, const precis_array *inputs, size_t n)
+{
+    const pcs_netfile *f = net->file;
+    pcs_netfile_given *given = pcs_alloc(net->ctx, f->n_inputs + 1, sizeof *given);
+    if (!given) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < f->n_inputs; i++) {
+        const pcs_port *p = &f->inputs[i];
+        size_t k = 0;
+        while (k < n && strcmp(inputs[k].name, p->name)) k++;
+        if (k == n || !p->shaped || inputs[k].dims != p->dims) continue;
+        given[i] = (pcs_netfile_given){ .shaped = true, .dims = p->dims };
+        memcpy(given[i].shape, inputs[k].shape, sizeof given[i].shape);
+    }
+    pcs_free(net->ctx, net->assumed);
+    net->assumed = given;
+    return PRECIS_OK;
+}
+
+/* With the assumed sizes; then each that was open is open again where the net can be made all the same. */
+static precis_status graph_of_assumed(precis_net *net, pcs_netfile_graph *out)
+{
+    const pcs_netfile *f = net->file;
+    char kept[200] = "";
+    size_t at = 0;
+    precis_status st = pcs_netfile_import(net->file, net->assumed, out);
+    for (size_t i = 0; i < f->n_inputs && !st; i++)
+        for (uint32_t d = 0; d < net->assumed[i].dims && !st; d++) {
+            pcs_netfile_graph open = { 0 };
+            int64_t *size = &net->assumed[i].shape[d];
+            const int64_t was = *size;
+            if (f->inputs[i].shape[d] >= 0) continue;
+            *size = -1;
+            st = pcs_netfile_import(net->file, net->assumed, &open);
+            if (!st) {
+                pcs_netfile_graph_close(net->ctx, out);
+                *out = open;
+                continue;
+            }
+            *size = was;
+            st = st == PRECIS_ENOMEM ? st : PRECIS_OK;
+            const int wrote = snprintf(kept + at, sizeof kept - at, "%sdimension %u of %.60s is %lld", at ? ", " : "",
+                                       d, f->inputs[i].name, (long long)was);
+            at = wrote > 0 && at + (size_t)wrote < sizeof kept ? at + (size_t)wrote : sizeof kept - 1;
+        }
+    if (!st && at) pcs_warn(net->ctx, "%s: %s from here on, as the samples have it", f->path, kept);
+    return st;
+}
+
 /* A graph that is made for no inputs. */
 static precis_status import(precis_net *net, pcs_netfile_graph *out)
 {
-    const precis_status st = pcs_netfile_import(net->file, NULL, out);
-    return st == PRECIS_EUNSUPPORTED ? graph_of_one(net, out) : st;
+    precis_status st = pcs_netfile_import(net->file, NULL, out);
+    if (st == PRECIS_EUNSUPPORTED) st = graph_of_one(net, out);
+    if (net->assumed && (st == PRECIS_EUNSUPPORTED || st == PRECIS_EFORMAT || st == PRECIS_EINVAL)) {
+        char why[sizeof net->ctx->message];
+        memcpy(why, net->ctx->message, sizeof why);
+        const precis_status again = graph_of_assumed(net, out);
+        if (again && again != PRECIS_ENOMEM) memcpy(net->ctx->message, why, sizeof why);
+        if (!again || again == PRECIS_ENOMEM) st = again;
+    }
+    return st;
 }
 
 precis_status precis_net_graph(precis_net *net, precis_graph **graph)
@@ -355,6 +413,7 @@ static precis_status give(precis_net *net, const precis_array *const *given)
             return PRECIS_ENOMEM;
         if (given[i]->bytes) memcpy(net->contents[i], given[i]->data, given[i]->bytes);
         g->data = net->contents[i];
+        g->bytes = given[i]->bytes;
     }
     return PRECIS_OK;
 }
@@ -395,7 +454,7 @@ static precis_status take_outputs(precis_net *net)
             a->shape[d] = v->shape[d];
             a->bytes *= (uint64_t)v->shape[d];
         }
-        a->data = v->data ? v->data : pcs_program_value(net->program, id);
+        a->data = pcs_value_is_known(v) ? pcs_value_host(v) : pcs_program_value(net->program, id);
         if (!a->data && a->bytes) return pcs_fail(net->ctx, PRECIS_ENOMEM, "output %s has no memory", a->name);
         const pcs_port *p = &net->file->outputs[i];
         if (p->typed && p->dtype != v->dtype)

@@ -117,18 +117,24 @@ static void recode(const pcs_tensor *t, uint64_t r, const pcs_format *to, int8_t
 
 typedef struct { pcs_convert *c; const pcs_format **to; bool *panels; } gguf_work;
 
-/* A tensor as it is, in parts: looked at and then copied, while they are in the cache. */
-static precis_status copy_rows(const gguf_work *w, pcs_out *o, const pcs_tensor *t, bool panels)
+/* A tensor as it is. */
+static precis_status copy_panels(const gguf_work *w, pcs_out *o, const pcs_tensor *t)
 {
-    const uint64_t row = pcs_tensor_row_bytes(t), rows = pcs_tensor_rows(t),
-                   part = (PART / (row + 1) / 16 + 1) * 16; /* whole panels */
+    bool doubtful = false;
+    const pcs_paneling panels = { t->format, (size_t)t->ne[0], pcs_model_seen(w->c->m) ? NULL : &doubtful };
+    const precis_status st = pcs_out_panels(o, &panels, t->data, pcs_tensor_rows(t));
+    return st || !doubtful ? st : pcs_tensor_finite(w->c->ctx, w->c->m, t);
+}
+
+/* The same in parts: looked at and then copied, while they are in the cache. */
+static precis_status copy_rows(const gguf_work *w, pcs_out *o, const pcs_tensor *t)
+{
+    const uint64_t row = pcs_tensor_row_bytes(t), rows = pcs_tensor_rows(t), part = PART / (row + 1) + 1;
     precis_status st = PRECIS_OK;
     for (uint64_t r = 0; r < rows && !st; r += part) {
         const uint64_t n = rows - r < part ? rows - r : part;
         st = pcs_rows_finite(w->c->ctx, w->c->m, t, r, n);
-        if (!st)
-            st = panels ? pcs_out_panels(o, t->format, (size_t)t->ne[0], t->data + r * row, n)
-                        : pcs_out_add(o, t->data + r * row, n * row);
+        if (!st) st = pcs_out_add(o, t->data + r * row, n * row);
     }
     return st;
 }
@@ -139,7 +145,8 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     const pcs_tensor *t = &w->c->m->tensors[i];
     const pcs_format *f = w->to[i];
     precis_status st = PRECIS_OK;
-    if (f == t->format) st = copy_rows(w, o, t, w->panels && w->panels[i]);
+    if (w->panels && w->panels[i]) st = copy_panels(w, o, t);
+    else if (f == t->format) st = copy_rows(w, o, t);
     else {
         const size_t n = (size_t)t->ne[0], row = pcs_row_bytes(f, n);
         float *x = pcs_alloc(w->c->ctx, n + n / 4 + 256, sizeof *x);

@@ -94,11 +94,15 @@ typedef struct pcs_gguf_tensor {
     bool panels; /* its bytes are panels (kernel/panels.h) of ne[0] weights */
 } pcs_gguf_tensor;
 
+/* Rows of k weights that are written as panels. *doubtful becomes true when a number of theirs may not be finite
+ * (model/finite.h); NULL: nobody looks. */
+typedef struct pcs_paneling { const pcs_format *f; size_t k; bool *doubtful; } pcs_paneling;
+
 /* Can kernels read these matrices as panels (an expert must begin with one)? How many bytes has one? The last writes n
- * rows of k weights so: a multiple of 16 rows, but for the last ones. */
+ * rows so: a multiple of 16, but for the last ones. */
 bool pcs_packs(const pcs_format *f, uint32_t dims, const int64_t *ne);
 uint64_t pcs_packed_bytes(const pcs_format *f, uint32_t dims, const int64_t *ne);
-precis_status pcs_out_panels(pcs_out *o, const pcs_format *f, size_t k, const uint8_t *rows, uint64_t n);
+precis_status pcs_out_panels(pcs_out *o, const pcs_paneling *w, const uint8_t *rows, uint64_t n);
 
 /* Writes tensor i's bytes with pcs_out_add. */
 typedef precis_status pcs_gguf_fill(void *user, pcs_out *o, size_t i);

@@ -64,6 +64,11 @@ for image in LABELS:
     FOUND.append(rows)
 
 
+STEPS, SIGNS = 7, 4
+SPOKEN = [[[rng.random() for _ in range(SIGNS)] for _ in range(STEPS)] for _ in range(11)]
+SAID = [[rng.randrange(1, SIGNS) for _ in range(rng.randrange(1, 5))] for _ in range(11)]
+GIVEN = [rng.randrange(11) for _ in range(18)]
+RATED = [rng.randrange(21) for _ in range(N)]
 HIDDEN = 8
 A = [[rng.uniform(-1, 1) for _ in range(HIDDEN)] for _ in range(IN)]
 B = [[rng.uniform(-1, 1) for _ in range(OUT)] for _ in range(HIDDEN)]
@@ -164,6 +169,31 @@ def make(folder):
         rows = [[(b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0], b[3] - b[1]] +
                 [b[4] if b[5] == c else 0 for c in range(2)] for b in image]
         yolo += [row[k] for k in range(6) for row in rows]
+    # sequences: [n][places][classes] and [places][n][classes]; pairs of rows and of tokens with a mask; one number
+    w("read.onnx", same(["N", STEPS, SIGNS]))
+    w("times.onnx", o.model(o.graph([o.node("Transpose", ["x"], ["y"], perm=[1, 0, 2])],
+                                    [o.port("x", o.F32, ["N", STEPS, SIGNS])],
+                                    [o.port("y", o.F32, [STEPS, "N", SIGNS])])))
+    w("misread.onnx", o.model(o.graph([o.node("Add", ["x", "c"], ["y"])], [o.port("x", o.F32, ["N", STEPS, SIGNS])],
+                                      [o.port("y", o.F32, ["N", STEPS, SIGNS])],
+                                      [o.floats("c", [1, 1, SIGNS], [0, .35, 0, 0])])))
+    w("read.npy", o.npy(flat(flat(SPOKEN)), (len(SPOKEN), STEPS, SIGNS)))
+    w("said.json", json.dumps({"sequences": SAID}).encode())
+    w("said.txt", "".join(" ".join(map(str, s)) + "\n" for s in SAID).encode())
+    w("said.npy", o.npy(flat([s + [-1] * (STEPS - len(s)) for s in SAID]), (len(SAID), STEPS), "<i8"))
+    w("ragged.json", b'{"sequences": [[1, 2], 3]}')
+    w("rows.onnx", same(["N", IN]))
+    w("pairs.npy", o.npy([s * .5 for s in GIVEN], (len(GIVEN),)))
+    w("pairs.txt", "".join(f"{s * .5}\n" for s in GIVEN).encode())
+    w("even.npy", o.npy(flat(X[:36]), (36, IN)))
+    w("tokens.onnx", o.model(o.graph([o.node("Identity", ["x"], ["y"]), o.node("Identity", ["attention_mask"], ["m"])],
+                                     [o.port("x", o.F32, ["N", 2, 2]), o.port("attention_mask", o.I64, ["N", 2])],
+                                     [o.port("y", o.F32, ["N", 2, 2]), o.port("m", o.I64, ["N", 2])])))
+    w("tokens.npy", o.npy(flat(X[:36]), (36, 2, 2)))
+    w("mask.npy", o.npy(flat([[1, i % 3 and 1] for i in range(36)]), (36, 2), "<i8"))
+    w("number.onnx", o.model(o.graph([o.node("ReduceSum", ["x", "axis"], ["y"])], [o.port("x", o.F32, ["N", IN])],
+                                     [o.port("y", o.F32, ["N", 1])], [o.longs("axis", [1])])))
+    w("number.npy", o.npy([s * .25 for s in RATED], (N,)))
     w("yolo.onnx", same(["N", 6, BOXES]))
     w("yolo.npy", o.npy(yolo, (len(FOUND), 6, BOXES)))
 
@@ -238,6 +268,40 @@ def apart(boxes):
     return kept
 
 
+def read(x, more=0, blank=0):
+    out, last = [], None
+    for row in x:
+        k = best([f32(f32(v) + f32(more)) if c == 1 else f32(v) for c, v in enumerate(row)])
+        if k != last and k != blank:
+            out.append(k)
+        last = k
+    return out
+
+
+def edits(a, b):
+    """By the definition, without a table: of small lists."""
+    if not a or not b:
+        return len(a) + len(b)
+    return edits(a[1:], b[1:]) if a[0] == b[0] else 1 + min(edits(a[1:], b), edits(a, b[1:]), edits(a[1:], b[1:]))
+
+
+def rank(v):
+    return [sum(u < w for u in v) + (sum(u == w for u in v) - 1) / 2 for w in v]
+
+
+def pearson(x, y):
+    a, b = sum(x) / len(x), sum(y) / len(y)
+    return (sum((u - a) * (v - b) for u, v in zip(x, y)) /
+            math.sqrt(sum((u - a) ** 2 for u in x) * sum((v - b) ** 2 for v in y)))
+
+
+def cosines(rows):
+    def of(u, v):
+        by = math.sqrt(sum(a * a for a in u) * sum(b * b for b in v))
+        return sum(a * b for a, b in zip(u, v)) / by if by else 0
+    return [of(rows[2 * i], rows[2 * i + 1]) for i in range(len(rows) // 2)]
+
+
 def want(name, j):
     def close(a, b, eps=1e-5):
         assert a is not None and abs(a - b) <= eps * max(1, abs(b)), (a, b, j)
@@ -291,6 +355,22 @@ def want(name, j):
             assert abs(w["h"]["added_db"] + w["h"]["gain_db"] - right) < 1.5, (w["h"], right)
         if name == "fine":
             assert w["g"]["cause"] == "bias" and w["g"]["gain_db"] > 20, w["g"]
+    if name in ("read", "misread", "last", "float"):
+        more, blank = .35 if name in ("misread", "float") else 0, 3 if name == "last" else 0
+        labels = [read(x) for x in SPOKEN] if name == "float" else SAID
+        said = [read(x, more, blank) for x in SPOKEN]
+        close(j["exact"], sum(a == b for a, b in zip(said, labels)) / len(labels))
+        close(j["edits"], sum(map(edits, said, labels)) / sum(map(len, labels)))
+        if name == "float":
+            assert j["labels"] == "reference" and j["exact_reference"] == 1 and 0 < j["exact"] < 1
+    if name in ("rows", "tokens", "number"):
+        rows = X[:36]
+        if name == "tokens":
+            rows = [[a[0], a[1]] if i % 3 == 0 else [(a[0] + a[2]) / 2, (a[1] + a[3]) / 2] for i, a in enumerate(rows)]
+        got, given = (cosines(rows), GIVEN) if name != "number" else ([sum(x) for x in X], RATED)
+        close(j["spearman"], pearson(rank(got), rank(given)), 1e-6)
+        close(j["pearson"], pearson(got, given), 1e-6)
+        assert j["n"] == len(given) and j["spearman_low"] < j["spearman"] < j["spearman_high"]
     if name in ("det", "yolo"):
         whole, half = average_precision([apart(i) for i in FOUND] if name == "yolo" else None)
         close(j["map"], whole), close(j["map50"], half)

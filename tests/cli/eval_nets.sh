@@ -73,6 +73,51 @@ has err "is not of the form parts"
 eval_net 3 det --data "$f/det.npy" --labels "$f/wrong.json"
 has err "boxes"
 
+eval_net 0 det --against "$f/det.onnx" --data "$f/det.npy" --detections xyxy --least 0.5
+json "j['labels'] == 'reference' and j['map'] == j['map_reference'] == j['map50'] == 1 and j['drop'] == 0"
+
+# Sequences: labels in three forms, both orders of an output; without labels, what the reference reads is right.
+for labels in said.json said.txt said.npy; do
+    for net in read times; do
+        eval_net 0 $net --data "$f/read.npy" --labels "$f/$labels" --sequence ctc
+        figures read
+    done
+done
+eval_net 0 misread --data "$f/read.npy" --labels "$f/said.json" --sequence ctc --batch 1
+figures misread
+eval_net 0 read --data "$f/read.npy" --labels "$f/said.json" --sequence ctc --blank -1
+figures last
+eval_net 0 misread --against "$f/read.onnx" --data "$f/read.npy" --sequence ctc
+figures float
+json "j['to_wrong'] > 0 and j['to_right'] == 0 and j['mcnemar_p'] <= 1"
+eval_net 1 misread --against "$f/read.onnx" --data "$f/read.npy" --sequence ctc --gate --max-drop 1%
+json "j['gate']['verdict'] == 'REJECT'"
+eval_net 2 read --data "$f/read.npy" --labels "$f/said.json"
+has err "has sequences: say how they lie"
+eval_net 2 read --data "$f/read.npy" --labels "$f/said.json" --sequence beam
+has err 'sequences of the form "beam"'
+eval_net 2 read --data "$f/read.npy" --labels "$f/det.json" --sequence ctc
+eval_net 3 read --data "$f/read.npy" --labels "$f/ragged.json" --sequence ctc
+has err "sequences"
+
+# Scores of pairs, of tokens under a mask, of samples.
+for labels in pairs.npy pairs.txt; do
+    for batch in 16 1 7; do
+        eval_net 0 rows --data "$f/even.npy" --labels "$f/$labels" --batch $batch
+        figures rows
+    done
+done
+eval_net 0 tokens --data "x=$f/tokens.npy" --data "attention_mask=$f/mask.npy" --labels "$f/pairs.npy"
+figures tokens
+eval_net 2 tokens --data "x=$f/tokens.npy" --data "attention_mask=$f/mask.npy" --labels "$f/pairs.npy" --mask none
+has err "no input"
+eval_net 0 number --data "$f/x.npy" --labels "$f/number.npy"
+figures number
+eval_net 2 rows --data "$f/x.npy" --labels "$f/pairs.npy"
+has err "each pair has a score"
+eval_net 0 rows --against "$f/rows.onnx" --data "$f/even.npy" --labels "$f/pairs.npy" --gate --max-drop 1%
+json "j['gate']['verdict'] == 'ACCEPT' and j['drop'] == 0"
+
 # Images: classes by their folders; a net that needs one size says so.
 if "$precis" eval "$f/mean.onnx" --data "$f/images" --resize 4x4 >/dev/null 2>"$work/err"; then
     eval_net 2 mean --data "$f/images" --resize 4x4 --labels "$f/y.npy"
@@ -110,7 +155,7 @@ has err "has 2 labels, there are 37 samples"
 eval_net 2 free --data "$f/x.npy" --labels "$f/high.npy"
 has err "the label of sample 0 is 3; output y has classes 0 to 2"
 eval_net 3 free --data "$f/x.npy" --labels "$f/bad.txt"
-has err "bad.txt: line 2 is no whole number"
+has err "bad.txt: line 2 is no number"
 eval_net 2 two --data "a=$f/a.npy"
 has err "input b of the net has no samples"
 eval_net 2 two --data "$f/a.npy"

@@ -37,6 +37,23 @@ lacks err "measured before"
 expect 0 "$precis" quant "$model" --dry-run --bpw 7 --types Q4_0,Q8_0 --seed 1
 lacks err "measured before"
 
+# levels of effort: best goes on from what normal measured and from where its coder rounds, and says whose codes are told
+for level in fast normal best; do
+    expect 0 "$precis" quant "$model" -o "$work/$level.gguf" --max-size 35% --types Q4_0,Q8_0 --no-eval --effort $level --json
+    cp "$work/out" "$work/$level.json"
+done
+has err "measured before and is taken from"
+python3 - "$work" <<'P' || failed=1
+import json, sys
+fast, normal, best = (json.load(open(f"{sys.argv[1]}/{level}.json")) for level in ("fast", "normal", "best"))
+of = lambda j: {t["method"] for t in j["tensors"]} - {"copy"}
+assert "predicted" not in fast and of(fast) == {"search"}, of(fast)
+assert normal["predicted"]["coder"] is None and of(normal) == {"gptq"}, of(normal)
+assert best["predicted"]["coder"] == "gptq" and best["predicted"]["kld"] == normal["predicted"]["kld"], best["predicted"]
+assert of(best) == {"gptq", "round"} and best["bytes"] == normal["bytes"], of(best)
+P
+cmp -s "$work/normal.gguf" "$work/best.gguf" && { echo "best has the bytes of normal"; failed=1; }
+
 # one bit that is wrong, a cut, a file that others can write, a link, another key's content: not believed, and made anew
 damage() { # damage COMMAND...: done to each file
     for f in "$kept"/*.kept; do "$@" "$f"; done

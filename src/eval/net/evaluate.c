@@ -3,8 +3,11 @@
 #include "eval/net/score.h"
 
 #include "base/options.h"
+#include "graph/element.h"
+#include "read/npz.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SCORE(name) extern const pcs_score_kind pcs_score_##name;
@@ -34,7 +37,7 @@ typedef struct {
     const pcs_score_kind *kind; /* NULL: no labels */
     side sides[2];              /* the net, the reference */
     size_t n_sides, n_outputs, output;
-    uint64_t n, batch;
+    uint64_t n, batch, units;   /* units: labels, of one sample or two */
     uint64_t same, places;      /* likeliest classes that agree, of all */
     uint64_t *agreed;           /* [n] samples that agree: 0 or 1 */
     double signal, noise;
@@ -108,7 +111,7 @@ static void compare(evaluation *e, uint64_t first, uint64_t n, uint64_t run)
         e->signal += y->at[i] * y->at[i];
         e->noise += (y->at[i] - x->at[i]) * (y->at[i] - x->at[i]);
     }
-    e->classes = pcs_classes_of(x, run, &c) && pcs_classes_of(y, run, &d) && c.rows == run &&
+    e->classes = !e->o.sequence && pcs_classes_of(x, run, &c) && pcs_classes_of(y, run, &d) && c.rows == run &&
                  c.places == d.places && (c.classes > 1 || x->whole);
     for (uint64_t i = 0; i < n && e->classes; i++) {
         bool all = true;
@@ -142,12 +145,17 @@ static precis_status run_all(evaluation *e)
         const uint64_t n = e->n - i < e->batch ? e->n - i : e->batch, run = precis_samples_batch(e->samples, n);
         const precis_array *inputs;
         st = precis_samples_read(e->samples, i, n, &inputs);
-        for (size_t k = 0; k < e->n_sides && !st; k++) {
+        for (size_t k = e->n_sides; k-- > 0 && !st;) { /* the reference first: it may be what is right */
             side *s = &e->sides[k];
-            st = precis_net_run(s->net, inputs, precis_net_inputs(s->net), &s->arrays);
+            s->score.inputs = inputs;
+            s->score.n_inputs = precis_net_inputs(s->net);
+            st = precis_net_run(s->net, inputs, s->score.n_inputs, &s->arrays);
             if (!st) st = take(e, s, i, n, whose[k]);
-            for (uint64_t row = 0; row < n && !st && e->kind; row++)
-                st = e->kind->add(&s->score, i + row, row, run, s->outputs);
+            for (uint64_t row = 0; row < n && !st && e->kind; row++) {
+                if (k && e->labels.of_reference)
+                    st = e->kind->label(&s->score, &e->labels, i + row, row, run, s->outputs);
+                if (!st) st = e->kind->add(&s->score, i + row, row, run, s->outputs);
+            }
         }
         if (!st && e->n_sides == 2) {
             st = shapes_agree(e);
@@ -174,23 +182,23 @@ static void bootstrap_gate(evaluation *e, const double *drop)
     for (size_t i = 0; i < RESAMPLES; i++) at_least += drop[i] >= e->o.max_drop, at_most += drop[i] <= e->o.max_drop;
     *g = (precis_gate_result){ .size = sizeof *g, .verdict = PRECIS_UNDECIDED, .mean = e->r.drop.value,
                                .lower = drop[RESAMPLES / 20], .upper = drop[RESAMPLES - 1 - RESAMPLES / 20],
-                               .margin = e->o.max_drop, .items = e->n, .items_needed = UINT64_MAX,
+                               .margin = e->o.max_drop, .items = e->units, .items_needed = UINT64_MAX,
                                .p_accept = (double)(at_least + 1) / (RESAMPLES + 1),
                                .p_reject = (double)(at_most + 1) / (RESAMPLES + 1) };
-    if (e->n < SAMPLES_LEAST) return;
+    if (e->units < SAMPLES_LEAST) return;
     g->verdict = g->p_accept <= 0.05 ? PRECIS_ACCEPT : g->p_reject <= 0.05 ? PRECIS_REJECT : PRECIS_UNDECIDED;
 }
 
 static precis_status bootstrap(evaluation *e)
 {
     uint64_t seed = e->ctx->opt.seed ^ 0x6e657473u;
-    uint32_t *weight = pcs_alloc(e->ctx, (size_t)e->n, sizeof *weight);
+    uint32_t *weight = pcs_alloc(e->ctx, (size_t)e->units, sizeof *weight);
     double *values = pcs_alloc(e->ctx, 3 * RESAMPLES, sizeof *values);
     precis_status st = weight && values ? PRECIS_OK : PRECIS_ENOMEM;
     double *reference = values + RESAMPLES, *drop = reference + RESAMPLES;
     for (size_t b = 0; b < RESAMPLES && !st; b++) {
-        memset(weight, 0, (size_t)e->n * sizeof *weight);
-        for (uint64_t i = 0; i < e->n; i++) weight[pcs_rand(&seed) % e->n]++;
+        memset(weight, 0, (size_t)e->units * sizeof *weight);
+        for (uint64_t i = 0; i < e->units; i++) weight[pcs_rand(&seed) % e->units]++;
         values[b] = e->kind->value(&e->sides[0].score, weight, NULL);
         if (e->n_sides == 2) reference[b] = e->kind->value(&e->sides[1].score, weight, NULL);
         drop[b] = reference[b] - values[b];
@@ -244,7 +252,7 @@ static precis_status shares(evaluation *e)
 
 static precis_status conclude(evaluation *e)
 {
-    e->r.n = e->n;
+    e->r.n = e->units;
     e->r.has_reference = e->n_sides == 2;
     uint64_t agreed = 0;
     for (uint64_t i = 0; i < e->n; i++) agreed += e->agreed[i];
@@ -255,9 +263,14 @@ static precis_status conclude(evaluation *e)
     e->r.identical = e->n_sides == 2 && !e->differs;
     if (!(e->noise > 0)) e->r.sqnr_db = INFINITY;
     else e->r.sqnr_db = e->signal > 0 ? 10 * log10(e->signal / e->noise) : -INFINITY;
+    e->r.loss = e->r.loss_reference = NAN;
     if (!e->kind) return PRECIS_OK;
     e->r.score = e->kind->name;
+    if (e->kind->loss) e->r.loss = e->kind->loss(&e->sides[0].score);
+    if (e->kind->loss && e->n_sides == 2) e->r.loss_reference = e->kind->loss(&e->sides[1].score);
     e->r.second = e->kind->second;
+    e->r.share = e->kind->share;
+    e->r.by_reference = e->labels.of_reference;
     e->r.net.value = e->kind->value(&e->sides[0].score, NULL, &e->r.second_net);
     if (e->n_sides == 2) e->r.reference.value = e->kind->value(&e->sides[1].score, NULL, &e->r.second_reference);
     e->r.drop.value = e->r.reference.value - e->r.net.value;
@@ -284,31 +297,67 @@ static precis_status choose(evaluation *e)
     return PRECIS_OK;
 }
 
+/* Without labels of boxes or sequences, those of the reference. */
+static precis_status make_labels(evaluation *e)
+{
+    pcs_labels *l = &e->labels;
+    l->of_reference = !l->n && e->n_sides == 2 && (e->o.detections || e->o.sequence);
+    if (!l->of_reference) return PRECIS_OK;
+    if (e->o.sequence) l->sequences = pcs_arena_alloc(&l->arena, (size_t)e->n + 1, sizeof *l->sequences);
+    else l->boxes = pcs_arena_alloc(&l->arena, (size_t)e->n + 1, sizeof *l->boxes);
+    l->n = e->n;
+    snprintf(l->where, sizeof l->where, "the reference");
+    return l->sequences || l->boxes ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
 static precis_status begin_scores(evaluation *e, bool limited)
 {
+    precis_status st = make_labels(e);
     const uint64_t labels = e->labels.n;
-    if (!labels) return PRECIS_OK;
-    if (labels < e->n || (labels > e->n && !limited))
-        return pcs_fail(e->ctx, PRECIS_EINVAL, "%s has %llu labels, there are %llu samples", e->labels.where,
-                        (unsigned long long)labels, (unsigned long long)e->n);
+    e->units = e->n;
+    if (st || !labels) return st;
+    e->units = e->n / e->labels.each;
+    if (labels < e->units || (labels > e->units && !limited) || (e->units * e->labels.each < e->n && !limited))
+        return pcs_fail(e->ctx, PRECIS_EINVAL, "%s has %llu labels, there are %llu %s", e->labels.where,
+                        (unsigned long long)labels, (unsigned long long)e->n,
+                        e->labels.each > 1 ? "samples, and each pair has a score" : "samples");
+    e->n = e->units * e->labels.each;
     for (size_t i = 0; pcs_scores[i] && !e->kind; i++)
-        if (pcs_scores[i]->fits(&e->labels)) e->kind = pcs_scores[i];
-    precis_status st = PRECIS_OK;
+        if (pcs_scores[i]->fits(&e->labels, &e->o)) e->kind = pcs_scores[i];
+    if (e->o.sequence && !e->labels.sequences)
+        return pcs_fail(e->ctx, PRECIS_EINVAL, "%s: sequences have lists of numbers as labels", e->labels.where);
+    if (e->labels.sequences && !e->o.sequence)
+        return pcs_fail(e->ctx, PRECIS_EINVAL, "%s has sequences: say how they lie, ctc or plain", e->labels.where);
     for (size_t k = 0; k < e->n_sides && !st; k++) {
         e->sides[k].score = (pcs_score){ .ctx = e->ctx, .kind = e->kind, .labels = &e->labels, .o = &e->o,
-                                         .output = e->output, .n_outputs = e->n_outputs, .n = e->n };
+                                         .output = e->output, .n_outputs = e->n_outputs, .n = e->units };
         st = e->kind->begin(&e->sides[k].score);
     }
     return st;
 }
 
+/* Does the net say so, before it has run? */
+static bool one_number(const evaluation *e)
+{
+    precis_array a;
+    pcs_dtype d = PCS_F32;
+    if (precis_net_output(e->sides[0].net, e->output, &a) || (pcs_array_dtype(&a, &d) && pcs_dtype_whole(d)))
+        return false;
+    for (uint32_t k = 1; k < a.dims; k++)
+        if (a.shape[k] != 1) return false;
+    return a.dims > 0;
+}
+
 static precis_status open_evaluation(evaluation *e)
 {
+    const char *form = e->o.sequence;
     precis_status st = choose(e);
+    if (!st && form && strcmp(form, "ctc") && strcmp(form, "plain"))
+        st = pcs_fail(e->ctx, PRECIS_EINVAL, "sequences of the form \"%.40s\"; it is ctc or plain", form);
     if (!st && e->n_sides == 2) st = precis_samples_also(e->samples, e->sides[1].net);
     e->n = precis_samples_count(e->samples);
     e->batch = precis_samples_batch(e->samples, e->o.batch ? e->o.batch : 16);
-    if (!st) st = pcs_labels_open(e->ctx, &e->labels, e->samples, e->o.labels);
+    if (!st) st = pcs_labels_open(e->ctx, &e->labels, e->samples, &e->o, one_number(e));
     if (!st) st = begin_scores(e, precis_samples_limited(e->samples));
     if (!st && e->o.max_drop >= 0 && (!e->kind || e->n_sides < 2))
         st = pcs_fail(e->ctx, PRECIS_EINVAL, "a margin for the drop needs labels and a reference");

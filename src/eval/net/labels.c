@@ -1,9 +1,9 @@
-/* labels.c - labels of samples: .npy of whole numbers (a class for each sample, or for each place of each), .txt with a
- * number in each line, .json with boxes of each image, or the folders that images lie in. */
+/* labels.c - labels of samples: .npy of whole numbers (a class for each sample, or for each place of each, or a
+ * sequence) or of scores, .txt with a number in each line (a sequence), .json (labels_json.c), or the folders that
+ * images lie in. */
 #include "eval/net/score.h"
 
 #include "base/file.h"
-#include "base/json_file.h"
 #include "graph/element.h"
 #include "read/npz.h"
 
@@ -46,45 +46,105 @@ void pcs_numbers_free(precis_ctx *ctx, pcs_numbers *x)
     *x = (pcs_numbers){ 0 };
 }
 
-static precis_status from_array(precis_ctx *ctx, pcs_labels *l, const char *path)
+/* Numbers are classes where all are whole, else scores: of samples where the net gives one number, else of pairs. */
+static precis_status settle(precis_ctx *ctx, pcs_labels *l, const precis_samples *samples, bool one_number, bool real)
+{
+    const pcs_numbers *x = &l->classes;
+    size_t i = 0;
+    while (i < x->n && x->at[i] >= -1e15 && x->at[i] <= 1e15 && x->at[i] == floor(x->at[i])) i++;
+    const bool whole = i == x->n, pairs = !one_number && samples && 2 * l->n == precis_samples_count(samples);
+    if (x->n != l->n || (whole && !pairs && !(one_number && real))) {
+        if (whole) return PRECIS_OK;
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: label %zu is %g; classes are whole numbers", l->where, i, x->at[i]);
+    }
+    if (!whole && !(x->at[i] >= -1e15 && x->at[i] <= 1e15))
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: label %zu is %g", l->where, i, x->at[i]);
+    l->scores = l->classes;
+    l->classes = (pcs_numbers){ 0 };
+    l->each = one_number ? 1 : 2;
+    return PRECIS_OK;
+}
+
+/* Rows of whole numbers, padded with negative ones, as sequences. */
+static precis_status rows_are_sequences(precis_ctx *ctx, pcs_labels *l)
+{
+    const pcs_numbers *x = &l->classes;
+    if (x->dims != 2) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: sequences are rows [n][longest]", l->where);
+    const size_t longest = (size_t)x->shape[1];
+    l->sequences = pcs_arena_alloc(&l->arena, (size_t)l->n + 1, sizeof *l->sequences);
+    int64_t *all = pcs_arena_alloc(&l->arena, x->n + 1, sizeof *all);
+    if (!l->sequences || !all) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < l->n; i++) {
+        pcs_reading *s = &l->sequences[i];
+        s->at = all + i * longest;
+        for (size_t k = 0; k < longest; k++)
+            if (x->at[i * longest + k] >= 0) s->at[s->n++] = (int64_t)x->at[i * longest + k];
+    }
+    return PRECIS_OK;
+}
+
+static precis_status from_array(precis_ctx *ctx, pcs_labels *l, const precis_samples *samples,
+                                const precis_eval_net_options *o, bool one_number)
 {
     precis_array a;
-    precis_status st = precis_array_read(ctx, &a, path);
+    precis_status st = precis_array_read(ctx, &a, o->labels);
     if (st) return st;
     st = pcs_numbers_of(ctx, &a, &l->classes);
-    if (!st && !a.dims) st = pcs_fail(ctx, PRECIS_EINVAL, "%s: labels have a dimension for samples", path);
-    for (size_t i = 0; i < l->classes.n && !st; i++)
-        if (!(l->classes.at[i] >= -1e15 && l->classes.at[i] <= 1e15) || l->classes.at[i] != floor(l->classes.at[i]))
-            st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: label %zu is %g; classes are whole numbers", path, i,
-                          l->classes.at[i]);
+    if (!st && !a.dims) st = pcs_fail(ctx, PRECIS_EINVAL, "%s: labels have a dimension for samples", l->where);
     if (!st) l->n = (uint64_t)a.shape[0];
+    if (!st) st = settle(ctx, l, samples, one_number && !o->sequence, !l->classes.whole);
+    if (!st && o->sequence) st = rows_are_sequences(ctx, l);
     precis_array_free(ctx, &a);
     return st;
 }
 
-static precis_status from_lines(precis_ctx *ctx, pcs_labels *l, const char *path)
+/* A number in each line; of sequences any number of them. */
+typedef struct { pcs_labels *l; const char *p; size_t line, n; bool real; } line_reader;
+
+static precis_status one_line(precis_ctx *ctx, line_reader *r, bool many)
+{
+    pcs_labels *l = r->l;
+    size_t got = 0;
+    for (r->line++; *r->p && *r->p != '\n';) {
+        char *end;
+        const double v = strtod(r->p, &end);
+        const size_t rest = strspn(end, " \t\r");
+        if (end == r->p && !got && !rest && *end != '\n') got = 2;
+        else if (end != r->p) l->classes.at[r->n++] = v, got++;
+        for (const char *c = r->p; c < end; c++) r->real |= *c == '.' || *c == 'e' || *c == 'E';
+        if ((end == r->p && !rest) || (end != r->p && !rest && *end && *end != '\n') || (got > 1 && !many))
+            return pcs_fail(ctx, PRECIS_EFORMAT, "%s: line %zu is no number", l->where, r->line);
+        r->p = end + rest;
+    }
+    r->p += *r->p == '\n';
+    if (!got && !many && r->p[strspn(r->p, " \t\r\n")]) /* blank lines are for the end */
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: line %zu is no number", l->where, r->line);
+    if (many) l->sequences[l->n].n = got;
+    l->n += many || got;
+    return PRECIS_OK;
+}
+
+static precis_status from_lines(precis_ctx *ctx, pcs_labels *l, const precis_samples *samples,
+                                const precis_eval_net_options *o, bool one_number)
 {
     char *text;
     size_t len;
-    precis_status st = pcs_text_slurp(ctx, path, PCS_LIMIT_TEXT, PRECIS_INPUT_TEXT, &text, &len);
+    precis_status st = pcs_text_slurp(ctx, o->labels, PCS_LIMIT_TEXT, PRECIS_INPUT_TEXT, &text, &len);
     if (st) return st;
     size_t lines = 1, n = 0;
     for (size_t i = 0; i < len; i++) lines += text[i] == '\n';
-    l->classes = (pcs_numbers){ .dims = 1, .at = pcs_alloc(ctx, lines, sizeof(double)), .room = lines };
-    if (!l->classes.at) st = PRECIS_ENOMEM;
-    for (char *p = text; !st && *p;) {
-        char *end;
-        const long v = strtol(p, &end, 10);
-        const size_t rest = strspn(end, " \t\r");
-        if (end == p && strspn(p, " \t\r\n") == strlen(p)) break; /* blank lines at the end */
-        if (end == p || (end[rest] && end[rest] != '\n'))
-            st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: line %zu is no whole number", path, n + 1);
-        else l->classes.at[n++] = (double)v;
-        p = end + rest + (end[rest] == '\n');
-    }
-    l->classes.n = n;
-    l->classes.shape[0] = (int64_t)n;
-    l->n = n;
+    l->classes = (pcs_numbers){ .dims = 1, .at = pcs_alloc(ctx, len / 2 + 2, sizeof(double)), .room = len / 2 + 2 };
+    l->sequences = o->sequence ? pcs_arena_alloc(&l->arena, lines + 1, sizeof *l->sequences) : NULL;
+    if (!l->classes.at || (o->sequence && !l->sequences)) st = PRECIS_ENOMEM;
+    line_reader r = { .l = l, .p = text };
+    while (!st && *r.p) st = one_line(ctx, &r, o->sequence != NULL);
+    l->classes.n = r.n;
+    l->classes.shape[0] = (int64_t)r.n;
+    int64_t *all = st || !o->sequence ? NULL : pcs_arena_alloc(&l->arena, r.n + 1, sizeof *all);
+    if (!st && o->sequence && !all) st = PRECIS_ENOMEM;
+    for (size_t i = 0; i < r.n && all; i++) all[i] = l->classes.at[i] >= 0 ? (int64_t)l->classes.at[i] : -1;
+    for (size_t i = 0; i < l->n && all; n += l->sequences[i++].n) l->sequences[i].at = all + n;
+    if (!st && !o->sequence) st = settle(ctx, l, samples, one_number, r.real);
     pcs_free(ctx, text);
     return st;
 }
@@ -102,104 +162,18 @@ static precis_status from_folders(precis_ctx *ctx, pcs_labels *l, const precis_s
     return PRECIS_OK;
 }
 
-/* ---- boxes: {"images": [{"boxes": [[x1, y1, x2, y2], ...], "classes": [0, ...]}, ...]} -------------- */
-
-typedef struct { pcs_json_file f; pcs_labels *l; pcs_box *list; size_t n, room, classes; uint64_t images; } box_file;
-
-static precis_status number_of(box_file *b, const char *field, double *v)
+precis_status pcs_labels_open(precis_ctx *ctx, pcs_labels *l, const precis_samples *samples,
+                              const precis_eval_net_options *o, bool one_number)
 {
-    const precis_status st = pcs_json_double(&b->f.j, &b->f.t, v, field);
-    return st || (*v > -1e15 && *v < 1e15) ? st : pcs_json_fail(&b->f.j, b->f.t.text, field, "is out of range");
-}
-
-static precis_status add_box(box_file *b)
-{
-    if (b->n == b->room) {
-        const size_t room = b->room ? 2 * b->room : 64;
-        pcs_box *more = pcs_grow(b->f.ctx, b->list, b->n * sizeof *more, room, sizeof *more);
-        if (!more) return PRECIS_ENOMEM;
-        b->list = more;
-        b->room = room;
-    }
-    b->list[b->n] = (pcs_box){ .class_of = -1 };
-    precis_status st = PRECIS_OK;
-    for (int k = 0; k < 4 && !st; k++) {
-        st = pcs_json_expect(&b->f.j, PCS_JSON_NUMBER, &b->f.t, "boxes");
-        if (!st) st = number_of(b, "boxes", &b->list[b->n].at[k]);
-    }
-    if (!st) st = pcs_json_expect(&b->f.j, PCS_JSON_ARRAY_END, &b->f.t, "boxes");
-    b->n++;
-    return st;
-}
-
-static precis_status one_image(void *arg)
-{
-    box_file *b = arg;
-    precis_status st = PRECIS_OK;
-    size_t begin = b->n, classes = 0;
-    while (pcs_json_file_key(&b->f, &st)) {
-        const bool boxes = pcs_json_is(&b->f.t, "boxes"), of = pcs_json_is(&b->f.t, "classes");
-        if (!boxes && !of) {
-            st = pcs_json_file_skip(&b->f);
-            continue;
-        }
-        st = pcs_json_expect(&b->f.j, PCS_JSON_ARRAY, &b->f.t, boxes ? "boxes" : "classes");
-        while (!st && !(st = pcs_json_next(&b->f.j, &b->f.t)) && b->f.t.type != PCS_JSON_ARRAY_END) {
-            double v = 0;
-            if (boxes) {
-                st = b->f.t.type == PCS_JSON_ARRAY ? add_box(b)
-                                                   : pcs_json_fail(&b->f.j, b->f.t.text, "boxes", "holds no boxes");
-                continue;
-            }
-            if (b->f.t.type != PCS_JSON_NUMBER)
-                st = pcs_json_fail(&b->f.j, b->f.t.text, "classes", "holds no numbers");
-            if (!st) st = number_of(b, "classes", &v);
-            if (!st && begin + classes >= b->n)
-                st = pcs_json_fail(&b->f.j, b->f.t.text, "classes", "are more than the boxes before them");
-            if (!st) b->list[begin + classes++].class_of = (int64_t)v;
-        }
-    }
-    if (!st && begin + classes != b->n)
-        st = pcs_json_fail(&b->f.j, b->f.j.p, "classes", "are fewer than the boxes");
-    for (size_t i = begin; i < b->n && !st; i++) b->list[i].score = (double)b->images;
-    b->images++;
-    return st;
-}
-
-static precis_status from_boxes(precis_ctx *ctx, pcs_labels *l, const char *path)
-{
-    box_file b = { .l = l };
-    precis_status st = pcs_json_file_open(&b.f, ctx, path);
-    if (st) return st;
-    st = pcs_json_expect(&b.f.j, PCS_JSON_OBJECT, &b.f.t, "boxes");
-    while (pcs_json_file_key(&b.f, &st))
-        if (pcs_json_is(&b.f.t, "images")) st = pcs_json_file_list(&b.f, "images", one_image, &b);
-        else st = pcs_json_file_skip(&b.f);
-    pcs_json_file_close(&b.f);
-    l->boxes = st ? NULL : pcs_arena_alloc(&l->arena, (size_t)b.images + 1, sizeof *l->boxes);
-    pcs_box *all = st ? NULL : pcs_arena_alloc(&l->arena, b.n + 1, sizeof *all);
-    if (!st && (!l->boxes || !all)) st = PRECIS_ENOMEM;
-    for (size_t i = 0; i < b.n && !st; i++) {
-        pcs_boxes *of = &l->boxes[(size_t)b.list[i].score]; /* the image, until here */
-        all[i] = b.list[i];
-        all[i].score = 1;
-        if (!of->n++) of->list = &all[i];
-    }
-    pcs_free(ctx, b.list);
-    l->n = b.images;
-    return st;
-}
-
-precis_status pcs_labels_open(precis_ctx *ctx, pcs_labels *l, const precis_samples *samples, const char *path)
-{
-    *l = (pcs_labels){ 0 };
+    const char *path = o->labels;
+    *l = (pcs_labels){ .each = 1 };
     pcs_arena_init(&l->arena, ctx);
     snprintf(l->where, sizeof l->where, "%s", path ? path : "the folders");
-    precis_status st;
-    if (!path) st = from_folders(ctx, l, samples);
-    else if (pcs_ends(path, ".json")) st = from_boxes(ctx, l, path);
-    else if (pcs_ends(path, ".txt")) st = from_lines(ctx, l, path);
-    else st = from_array(ctx, l, path);
+    precis_status st = PRECIS_OK;
+    if (!path) st = o->sequence || o->detections ? PRECIS_OK : from_folders(ctx, l, samples);
+    else if (pcs_ends(path, ".json")) st = pcs_labels_from_json(ctx, l, path);
+    else if (pcs_ends(path, ".txt")) st = from_lines(ctx, l, samples, o, one_number);
+    else st = from_array(ctx, l, samples, o, one_number);
     if (!st && path && !l->n) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: has no labels", path);
     return st;
 }
@@ -207,5 +181,6 @@ precis_status pcs_labels_open(precis_ctx *ctx, pcs_labels *l, const precis_sampl
 void pcs_labels_close(precis_ctx *ctx, pcs_labels *l)
 {
     pcs_numbers_free(ctx, &l->classes);
+    pcs_numbers_free(ctx, &l->scores);
     pcs_arena_free(&l->arena);
 }

@@ -17,7 +17,10 @@ typedef struct {
     bool sorted;
 } detections;
 
-static bool fits(const pcs_labels *l) { return l->boxes != NULL; }
+static bool fits(const pcs_labels *l, const precis_eval_net_options *o)
+{
+    return l->boxes != NULL || (l->of_reference && o->detections);
+}
 
 static precis_status begin(pcs_score *s)
 {
@@ -40,6 +43,22 @@ double pcs_box_overlap(const double a[4], const double b[4])
     const double both = right > left && bottom > top ? (right - left) * (bottom - top) : 0;
     const double of_a = (a[2] - a[0]) * (a[3] - a[1]), of_b = (b[2] - b[0]) * (b[3] - b[1]);
     return of_a + of_b - both > 0 ? both / (of_a + of_b - both) : 0;
+}
+
+/* What the reference finds with confidence is there; its other boxes are guesses. */
+static precis_status label(pcs_score *s, pcs_labels *l, uint64_t i, uint64_t row, uint64_t n,
+                           const pcs_numbers *outputs)
+{
+    detections *d = s->state;
+    pcs_boxes boxes = { .list = d->boxes };
+    (void)n;
+    const precis_status st = d->form->boxes(s->ctx, outputs, s->n_outputs, s->output, row, &boxes);
+    if (st) return st;
+    pcs_box *kept = l->boxes[i].list = pcs_arena_alloc(&l->arena, boxes.n + 1, sizeof *kept);
+    if (!kept) return PRECIS_ENOMEM;
+    for (size_t k = 0; k < boxes.n; k++)
+        if (boxes.list[k].score >= s->o->least) kept[l->boxes[i].n++] = boxes.list[k];
+    return PRECIS_OK;
 }
 
 static int by_score(const void *a, const void *b)
@@ -170,5 +189,6 @@ static void end(pcs_score *s)
 }
 
 const pcs_score_kind pcs_score_map = {
-    .name = "map", .second = "map50", .fits = fits, .begin = begin, .add = add, .value = value, .end = end,
+    .name = "map", .second = "map50", .fits = fits, .begin = begin, .label = label, .add = add,
+    .value = value, .end = end,
 };

@@ -6,7 +6,11 @@ enum { CLASSES_MOST = 65536 };
 
 typedef struct { uint64_t classes; uint32_t *both, *either, *is; } places; /* [n][classes] */
 
-static bool fits(const pcs_labels *l) { return l->classes.at && l->classes.n > l->n; }
+static bool fits(const pcs_labels *l, const precis_eval_net_options *o)
+{
+    (void)o;
+    return l->classes.at && l->classes.n > l->n;
+}
 
 static precis_status begin(pcs_score *s)
 {

@@ -100,6 +100,7 @@ precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_
 precis_value pcs_gelu(pcs_onnx_node *n, precis_value x, bool tanh);
 precis_value pcs_numbers(pcs_onnx_node *n, pcs_dtype d, double v);          /* a scalar of any type */
 precis_value pcs_whole(pcs_onnx_node *n, uint32_t count, const int64_t *v); /* I64[count] */
+precis_value pcs_counted_up(pcs_onnx_node *n, int64_t count); /* 0, 1, ... below a dimension, I64[count] */
 precis_value pcs_as(pcs_onnx_node *n, precis_value v, pcs_dtype d);
 precis_value pcs_f32(pcs_onnx_node *n, precis_value v); /* numbers as F32; whole ones are refused */
 precis_value pcs_shaped(pcs_onnx_node *n, precis_value v, uint32_t dims, const int64_t *shape); /* reshape */

@@ -248,7 +248,8 @@ void pcs_raise_gather(pcs_onnx_node *n)
     const precis_value x = pcs_in(n, 0), ids = pcs_in(n, 1);
     const int64_t axis = pcs_attr_int(n, "axis", 0);
     if (x < 0 || ids < 0) return;
-    const bool known = pcs_of(n, x)->known && !pcs_of(n, x)->data; /* gather carries dimensions that have no size yet */
+    /* gather carries dimensions that have no size yet */
+    const bool known = pcs_of(n, x)->known && !pcs_value_is_known(pcs_of(n, x));
     n->out[0] = known && axis == 0 ? pcs_make2(n, "gather", NULL, x, ids)
                                    : pcs_make2(n, n->row->with, PRECIS_ATTRS(precis_attr_int("axis", axis)), x, ids);
 }
@@ -421,33 +422,7 @@ void pcs_raise_constant_of(pcs_onnx_node *n)
     n->out[0] = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", (uint32_t)count, shape)), v);
 }
 
-/* start + i * step for i from 0 on, in the type of the start. */
-void pcs_raise_range(pcs_onnx_node *n)
-{
-    const pcs_value *first = pcs_constant(n, pcs_in(n, 0)), *last = pcs_constant(n, pcs_in(n, 1)),
-                    *delta = pcs_constant(n, pcs_in(n, 2));
-    pcs_has_attr(n, "stash_type");
-    if (!first || !last || !delta) return;
-    const pcs_dtype d = first->dtype;
-    const double start = pcs_constant_real(n, n->in[0], 0), end = pcs_constant_real(n, n->in[1], 0),
-                 step = pcs_constant_real(n, n->in[2], 0);
-    const double span = step != 0 ? (end - start) / step : -1;
-    if (!(step != 0) || !(span < 0x1p31)) {
-        pcs_wrong(n, "from %g to %g by %g is no range", start, end, step);
-        return;
-    }
-    const int64_t count = span > 0 ? (int64_t)span + ((double)(int64_t)span < span) : 0;
-    void *data = pcs_arena_alloc(&n->im->g->arena, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
-    if (!data) {
-        n->im->error = PRECIS_ENOMEM;
-        return;
-    }
-    const pcs_arg a = { .dtype = d, .data = data };
-    for (int64_t i = 0; i < count; i++) pcs_set_real(&a, (size_t)i, start + (double)i * step);
-    n->out[0] = pcs_data(n, d, 1, &count, data);
-}
-
-static precis_value counted_up(pcs_onnx_node *n, int64_t count)
+static precis_value numbered(pcs_onnx_node *n, int64_t count)
 {
     int64_t *v = pcs_room(n, (size_t)count, sizeof *v);
     for (int64_t i = 0; v && i < count; i++) v[i] = i;
@@ -459,8 +434,8 @@ static precis_value diagonal(pcs_onnx_node *n, int64_t rows, int64_t columns)
 {
     if (rows < 0 || columns < 0 || rows > (int64_t)1 << 31 || columns > (int64_t)1 << 31)
         return pcs_refuse(n, "takes matrices whose sizes are known");
-    return pcs_make2(n, "sub", NULL, counted_up(n, columns),
-                     pcs_shaped(n, counted_up(n, rows), 2, (const int64_t[]){ rows, 1 }));
+    return pcs_make2(n, "sub", NULL, numbered(n, columns),
+                     pcs_shaped(n, numbered(n, rows), 2, (const int64_t[]){ rows, 1 }));
 }
 
 void pcs_raise_eye(pcs_onnx_node *n)
@@ -521,7 +496,7 @@ void pcs_raise_one_hot(pcs_onnx_node *n)
         pcs_make3(n, "where", NULL, pcs_make2(n, "less", NULL, ids, zero), pcs_make2(n, "add", NULL, ids, most), ids);
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == a ? depth : 1;
     const precis_value at =
-        pcs_make2(n, "equal", NULL, pcs_unsqueezed(n, ids, 1, &axis), pcs_shaped(n, counted_up(n, depth), dims, shape));
+        pcs_make2(n, "equal", NULL, pcs_unsqueezed(n, ids, 1, &axis), pcs_shaped(n, numbered(n, depth), dims, shape));
     n->out[0] = pcs_make3(n, "where", NULL, at, pcs_part(n, n->in[2], 0, 1, 1), pcs_part(n, n->in[2], 0, 0, 1));
 }
 
@@ -561,7 +536,7 @@ void pcs_raise_reverse(pcs_onnx_node *n)
     }
     for (uint32_t i = 0; i < v.dims; i++)
         line[i] = i == time ? v.shape[i] : 1, across[i] = i == batch ? v.shape[i] : 1, full[i] = v.shape[i];
-    const precis_value t = pcs_shaped(n, counted_up(n, v.shape[time]), v.dims, line),
+    const precis_value t = pcs_shaped(n, numbered(n, v.shape[time]), v.dims, line),
                        l = pcs_shaped(n, pcs_as(n, lengths, PCS_I64), v.dims, across);
     const precis_value back = pcs_make2(n, "sub", NULL, pcs_make2(n, "sub", NULL, l, t),
                                         pcs_data(n, PCS_I64, 0, NULL, (const int64_t[]){ 1 }));

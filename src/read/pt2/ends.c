@@ -16,11 +16,11 @@ static precis_status add_weight(pcs_pt2_graph *g, pcs_pt2_store *s, pcs_str weig
     precis_status st = pcs_pt2_weight(g->net, s, weight, g->im.g, &v);
     if (st) return st;
     const char *text = pcs_arena_copy(&g->im.g->arena, weight.s, weight.n);
-    size_t k = (size_t)snprintf(key, sizeof key, "%p", v.data);
+    size_t k = (size_t)snprintf(key, sizeof key, "%p", pcs_value_host(&v));
     const char *kept = pcs_arena_copy(&g->net->arena, key, k);
     if (!text || !kept) return PRECIS_ENOMEM;
     v.name = text;
-    if (v.data && pcs_map_get(&g->known, kept, k, &before)) {
+    if (pcs_value_is_known(&v) && pcs_map_get(&g->known, kept, k, &before)) {
         const pcs_value *b = &g->im.g->values[before];
         if (b->dtype == v.dtype && b->dims == v.dims && !memcmp(b->shape, v.shape, v.dims * sizeof v.shape[0])) {
             *out = (precis_value)before;
@@ -153,7 +153,7 @@ static precis_status collect(const pcs_pt2 *net, const pcs_netfile_given *given,
         for (uint32_t d = 0; d < net->base.inputs[i].dims && d < given[i].dims; d++) {
             const char *symbol = net->base.inputs[i].symbol[d];
             bool existed;
-            if (!plain(symbol) || s->n == 256) continue;
+            if (!plain(symbol) || s->n == 256 || given[i].shape[d] < 0) continue; /* one that is left open */
             s->values[s->n] = given[i].shape[d];
             const precis_status st = pcs_map_put(&s->names, symbol, strlen(symbol), s->n, &existed);
             if (st) return st;
@@ -197,8 +197,8 @@ static precis_status check_sizes(pcs_pt2 *net, const pcs_netfile_given *given)
             continue;
         for (uint32_t d = 0; d < p->dims && d < given[i].dims && !st; d++) {
             int64_t want;
-            if (!p->symbol[d] || plain(p->symbol[d]) || !pcs_pt2_symbol_value(&net->tree, m.size[d], look, &s, &want) ||
-                want == given[i].shape[d])
+            if (!p->symbol[d] || plain(p->symbol[d]) || given[i].shape[d] < 0 ||
+                !pcs_pt2_symbol_value(&net->tree, m.size[d], look, &s, &want) || want == given[i].shape[d])
                 continue;
             st = pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: dimension %u is %lld, and %s is %lld", p->name, d,
                           (long long)given[i].shape[d], p->symbol[d], (long long)want);

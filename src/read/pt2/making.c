@@ -63,7 +63,7 @@ precis_value pcs_filled(pcs_aten *c, pcs_dtype d, uint32_t dims, const int64_t *
 
 precis_value pcs_counted(pcs_aten *c, int64_t count)
 {
-    if (pcs_dim_is_id(count)) return pcs_refuse(&c->n, "counts to a size that is not known yet");
+    if (pcs_dim_is_id(count)) return pcs_counted_up(&c->n, count);
     if (count < 0 || count > PCS_LIMIT_NET_ELEMENTS) return pcs_wrong(&c->n, "counts to %lld", (long long)count);
     int64_t *v = pcs_room(&c->n, (size_t)count, sizeof *v);
     for (int64_t i = 0; v && i < count; i++) v[i] = i;

@@ -60,6 +60,10 @@ void pcs_aten_range(pcs_aten *c)
     const bool whole = start.kind != PCS_NUMBER && end.kind != PCS_NUMBER && step.kind != PCS_NUMBER;
     const pcs_dtype d = pcs_arg_type(c, "dtype", whole ? PCS_I64 : PCS_F32);
     if (pcs_failed(&c->n)) return;
+    if (whole && start.i == 0 && step.i == 1 && pcs_dim_is_id(end.i)) {
+        c->n.out[0] = pcs_as(&c->n, pcs_counted_up(&c->n, end.i), d);
+        return;
+    }
     if (pcs_dim_is_id(start.i) || pcs_dim_is_id(end.i) || pcs_dim_is_id(step.i)) {
         pcs_refuse(&c->n, "counts to a size that is not known yet");
         return;
@@ -141,7 +145,7 @@ void pcs_aten_item(pcs_aten *c)
     const precis_value x = pcs_arg_tensor(c, "self");
     const pcs_value *v = x < 0 ? NULL : pcs_constant(&c->n, x);
     if (!v) return;
-    const pcs_arg a = { .dtype = v->dtype, .data = (void *)(uintptr_t)v->data };
+    const pcs_arg a = pcs_value_arg(v);
     for (uint32_t i = 0; i < v->dims; i++)
         if (v->shape[i] != 1) pcs_wrong(&c->n, "is not one element");
     if (!pcs_dtype_whole(v->dtype)) c->number = (pcs_scalar){ PCS_NUMBER, 0, pcs_real_at(&a, 0) };

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Nets that fit some sizes alone are quantized for those of the samples, and only for as many as they must; what counts
+# to an open size is quantized for any.
+# usage: open_sizes.sh PRECIS SOURCE_FOLDER
+. "$(dirname "$0")/../common.sh"
+f=$work/f
+mkdir "$f"
+python3 "$root/tests/cli/open_sizes.py" "$f" || exit 1
+expect 0 "$precis" quant "$f/rows.onnx" --static --calib "$f/calib.npy" -o "$f/q.onnx"
+has err "dimension 2 of x is 4 from here on, as the samples have it"
+expect 0 "$precis" inspect "$f/q.onnx" --json
+json "j['inputs'][0]['shape'][1:3] == [1, 4] and not isinstance(j['inputs'][0]['shape'][3], int)"
+for x in calib other; do # another width, another batch
+    expect 0 "$precis" eval "$f/q.onnx" --against "$f/rows.onnx" --data "$f/$x.npy" --json
+    json "j['sqnr_db'] > 25"
+done
+expect 0 "$precis" quant "$f/rows.onnx" --static --calib "$f/calib.npy" --max-drop 90% -o "$f/q2.onnx"
+cmp "$f/q.onnx" "$f/q2.onnx" || failed=1
+expect 3 "$precis" quant "$f/rows.onnx" --weight-only -o "$f/w.onnx"
+has err "its elements do not fill that shape"
+expect 0 "$precis" quant "$f/rows.onnx" --weight-only --calib "$f/calib.npy" -o "$f/w.onnx"
+
+expect 0 "$precis" quant "$f/counts.onnx" --static --calib "$f/five.npy" -o "$f/c.onnx"
+for x in five nine; do
+    expect 0 "$precis" eval "$f/c.onnx" --against "$f/counts.onnx" --data "$f/$x.npy" --json
+    json "j['sqnr_db'] > 10"
+done
+[ $failed = 0 ] && echo "$n commands"
+exit $failed
