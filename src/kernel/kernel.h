@@ -15,6 +15,7 @@
 #include "kernel/functions.h"
 #include "kernel/int8.h"
 #include "kernel/panels.h"
+#include "kernel/xnor.h"
 
 #define PCS_CHUNK 256 /* weights that kernels handle at a time; rows of codes are padded to it */
 

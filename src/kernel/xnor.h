@@ -1,7 +1,5 @@
 /* xnor.h - products of signs by counting bits (XNOR-Net, 1603.05279, section 3.2): a row of weights and a row of
- * activations, one bit each, agree in as many places as their xnor has ones.
- *
- * It is not a row of operations.def: one op calls it, and every level has the same whole numbers by construction. */
+ * activations, one bit each, agree in as many places as their xnor has ones. */
 #ifndef PCS_XNOR_H
 #define PCS_XNOR_H
 
@@ -20,7 +18,6 @@ typedef struct pcs_xnor_args {
     float *y;           /* [m][ldy] */
     size_t ldy;
 } pcs_xnor_args;
-typedef void pcs_xnor_fn(const pcs_xnor_args *a);
 
 /* The signs of a row and the mean of its magnitudes: 0 and more is plus. */
 static inline float pcs_xnor_signs(const float *x, size_t k, uint32_t *words)
@@ -33,11 +30,6 @@ static inline float pcs_xnor_signs(const float *x, size_t k, uint32_t *words)
     }
     return k ? (float)(sum / (double)k) : 0.0f;
 }
-
-/* The levels, best first; the last runs everywhere and has a name of "scalar". */
-typedef struct pcs_xnor_row { const char *isa; unsigned needs; pcs_xnor_fn *run; } pcs_xnor_row;
-extern const pcs_xnor_row pcs_xnor_rows[];
-pcs_xnor_fn *pcs_xnor_for(unsigned cpu);
 
 /* Words [from, words) of both, one after another: what is left of a level's own width; and the last word's rest. */
 static inline int pcs_xnor_rest(const uint8_t *w, const uint32_t *x, size_t from, size_t k)

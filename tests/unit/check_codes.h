@@ -166,6 +166,27 @@ static void check_codes_decode(const pcs_kernel *k)
     }
 }
 
+static void check_xnor(const pcs_kernel *k)
+{
+    enum { ROWS = 5, TOKENS = 3, MOST = 700 };
+    for (size_t n = 1; n <= MOST; n += n < 66 ? 1 : 93) {
+        const size_t words = pcs_xnor_words(n), row = 4 + 4 * words;
+        uint8_t *w = guarded(ROWS * row);
+        float *x = guarded(TOKENS * n * 4), scale[TOKENS], y[2][ROWS * TOKENS] = { { 0 } };
+        uint32_t *signs = guarded(TOKENS * words * 4);
+        uint64_t seed = n;
+        for (size_t i = 0; i < ROWS * row; i++) w[i] = random_code(&seed);
+        for (size_t r = 0; r < ROWS; r++) memcpy(w + r * row, &(float){ 0.5f + (float)r }, 4);
+        test_fill(x, TOKENS * n, n, 1.0f);
+        for (size_t t = 0; t < TOKENS; t++) scale[t] = pcs_xnor_signs(x + t * n, n, signs + t * words);
+        for (int s = 0; s < 2; s++)
+            (s ? pcs_xnor_scalar
+               : k->run.xnor)(&(pcs_xnor_args){ w, row, n, 1, ROWS, TOKENS, signs, scale, y[s], ROWS });
+        same(k, "signs", y[0], y[1], sizeof y[0]);
+        release(w, ROWS * row), release(x, TOKENS * n * 4), release(signs, TOKENS * words * 4);
+    }
+}
+
 static void check_codes_add(const pcs_kernel *k)
 {
     for (size_t n = 1; n <= 200; n++)

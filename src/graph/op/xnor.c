@@ -4,7 +4,6 @@
  * it is one whole number times both scales. Weights of other types are decoded; a row of one magnitude is counted all
  * the same, with the same bits, and others are added up in ascending k. */
 #include "graph/graph.h"
-#include "kernel/xnor.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -96,8 +95,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const xnor_work w = begin_work(c, ith);
     if (is_bits(&c->in[1])) {
         const size_t row = (size_t)pcs_row_bytes(c->in[1].format, w.k);
-        pcs_xnor_for(c->ctx->cpu)(&(pcs_xnor_args){ c->in[1].data, row, w.k, begin, end, w.m, w.signs, w.scale,
-                                                    c->out[0].data, w.n });
+        c->kernels->xnor(
+            &(pcs_xnor_args){ c->in[1].data, row, w.k, begin, end, w.m, w.signs, w.scale, c->out[0].data, w.n });
     } else
         for (size_t r = begin; r < end; r++) add_up(&w, r);
     for (size_t t = 0; t < w.m && c->n_in > 2; t++)

@@ -1,9 +1,7 @@
 /* xnor, AVX2: 256 bits at a time, counted by tables of four bits (Mula, Kurz and Lemire 2018, section 3). */
-#include "kernel/xnor.h"
+#include "kernel/kernel.h"
 
 #include <immintrin.h>
-
-pcs_xnor_fn pcs_xnor_avx2;
 
 static __m256i count_256(__m256i bits)
 {

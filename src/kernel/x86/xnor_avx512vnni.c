@@ -1,9 +1,7 @@
 /* xnor, AVX-512: 512 bits at a time, as at AVX2. */
-#include "kernel/xnor.h"
+#include "kernel/kernel.h"
 
 #include <immintrin.h>
-
-pcs_xnor_fn pcs_xnor_avx512vnni;
 
 static __m512i count_512(__m512i bits)
 {

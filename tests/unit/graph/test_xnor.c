@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "graph/graph.h"
-#include "kernel/xnor.h"
+#include "kernel/kernel.h"
 #include "run/program.h"
 
 #include <math.h>
@@ -27,10 +27,10 @@ static void test_levels(void **state)
         const pcs_format *f = pcs_format_by_name("BINARY");
         for (size_t r = 0; r < N; r++) pcs_encode_nearest(f, k, v + r * k, w + r * row);
         assert_int_equal(pcs_row_bytes(f, k), row);
-        for (const pcs_xnor_row *level = pcs_xnor_rows;; level++) {
-            if ((level->needs & ctx->cpu) != level->needs) continue;
+        for (const pcs_kernel *level = pcs_kernel_table; level->name; level++) {
+            if (level->op != PCS_DO_xnor || (level->needs & ctx->cpu) != level->needs) continue;
             memset(got, 0, sizeof got);
-            level->run(&(pcs_xnor_args){ w, row, k, 1, N, M, signs, scale, got, N });
+            level->run.xnor(&(pcs_xnor_args){ w, row, k, 1, N, M, signs, scale, got, N });
             for (size_t t = 0; t < M; t++)
                 for (size_t r = 0; r < N; r++) {
                     float a;
@@ -40,7 +40,6 @@ static void test_levels(void **state)
                     want[t * N + r] = r ? (float)agree * (a * scale[t]) : 0;
                 }
             if (memcmp(want, got, sizeof got)) fail_msg("%s: k %zu: other bits", level->isa, k);
-            if (!strcmp(level->isa, "scalar")) break;
         }
         free(w);
         free(x);
