@@ -177,6 +177,7 @@ static precis_status bench_all(cli *c, const char *path, const precis_bench_opti
     for (int i = 0; i < all->n && !st; i++)
         if (runs[i].decode_tok_s == median) *r = runs[i];
     if (!st) r->prefill_tok_s = all->prefill[all->n / 2];
+    if (!st) r->rss_bytes = runs[0].rss_bytes; /* of the others, what measured the machine's limits is a part */
     free(runs);
     return st;
 }

@@ -145,6 +145,10 @@ json "j['repeat']['n'] == 3 and j['repeat']['decode_tok_s'][0] <= j['decode_tok_
 expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --repeat 3
 has out "medians of 3 runs"
 lacks out "strips"
+expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --json
+once=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))['rss_bytes'])" "$work/out")
+expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --repeat 2 --json
+json "j['rss_bytes'] < 2 * $once" # not what the first run took to measure the machine
 
 # completion: words of law and list, types, files by kind
 touch "$work/a.gguf" "$work/a.txt" "$work/a.json" "$work/a.png"

@@ -14,8 +14,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-# Where it is built stays out of what is built, so that two folders give the same bytes.
-set(maps "-ffile-prefix-map=$ENV{DIST_OUT}=/dist -ffile-prefix-map=$ENV{DIST_SOURCE}=/precis")
+# Where it is built stays out of what is built, so that two folders give the same bytes: libcurl has names of its files
+# in it. Of two maps that fit the last one counts, and OUT may lie in the source's folder.
+set(maps "-ffile-prefix-map=$ENV{DIST_SOURCE}=/precis -ffile-prefix-map=$ENV{DIST_OUT}=/dist")
 set(CMAKE_C_FLAGS_INIT "--sysroot=${sysroot} -isystem ${sysroot}/usr/include/${arch}-linux-gnu ${maps}")
 set(links "-B${sysroot}/usr/lib/${arch}-linux-gnu -L${sysroot}/usr/lib/${arch}-linux-gnu -L${sysroot}/lib/${arch}-linux-gnu")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static ${links} -Wl,--build-id=none")
