@@ -41,6 +41,7 @@ static json_t *coverage_json(const precis_net_coverage *n)
         json_object_set_new(j, "zero_point", json_integer((json_int_t)n->zero));
     }
     if (n->weight_raised) json_object_set_new(j, "weight_raised", json_true());
+    if (n->shared) json_object_set_new(j, "sharing_db", json_real(n->sharing_db));
     if (*n->reason) json_object_set_new(j, "reason", json_string(n->reason));
     if (*n->into) json_object_set_new(j, "into", json_string(n->into));
     return j;
@@ -81,6 +82,9 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
         floats += !strcmp(n.state, "float");
         if (!c->json && !c->quiet && !strcmp(n.state, "float"))
             printf("float  %-40s %-12s %s\n", cli_printable(name), n.op, n.reason);
+        if (!c->json && !c->quiet && n.shared)
+            printf("scales %-40s %-12s one for its operands would lose %.1f dB\n", cli_printable(name), n.op,
+                   n.sharing_db);
     }
     if (c->json) {
         json_t *j = out ? made_json(c, m) : json_object();

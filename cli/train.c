@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "OUT", "the checkpoint: a GGUF file (of nets of arrays ONNX), whole at any moment" },
+    { "--output", 'o', "OUT.gguf|onnx",
+      "the checkpoint: a GGUF file (of nets of arrays ONNX), whole at any moment" },
     { "--resume", 0, NULL,
       "go on from OUT where it is there; the bytes at the end are those of a run that was never interrupted" },
     { "--from", 0, "MODEL", "begin with a model's numbers, and read texts by its tokenizer; or with an ONNX net" },
@@ -17,13 +18,14 @@ static const cli_option options[] = {
     { "--only", 0, "PATTERN", "train these tensors alone (more than once)" },
     { "--distill", 0, "MODEL", "learn a model's distribution, mixed with the text as the configuration says" },
     { "--adapter", 0, "r=N", "train low-rank adapters beside the weights of --from (r=8,alpha=16); any type" },
-    { "--lora", 0, "OUT", "with --adapter: the adapters, for run --lora and llama.cpp" },
-    { "--merged", 0, "OUT", "with --lora: the model with them in its weights, in its types; what that loses is said" },
+    { "--lora", 0, "OUT.gguf", "with --adapter: the adapters, for run --lora and llama.cpp" },
+    { "--merged", 0, "OUT.gguf",
+      "with --lora: the model with them in its weights, in its types; what that loses is said" },
     { "--compute", 0, "NAME",
       "products of layers in f32 (default), bf16, int8, fp8, mxfp4 or nvfp4; which are real is said" },
-    { "--quantized", 0, "OUT",
+    { "--quantized", 0, "OUT.gguf|onnx",
       "at the end, the model in the types that it was trained for; its held-out loss, run from there, is printed" },
-    { "--plot", 0, "OUT.html", "loss and rate by step: a page, or OUT.svg" },
+    { "--plot", 0, "OUT.html|svg", "loss and rate by step: a page, or a figure alone" },
     { "--results", 0, "FILE", "the history that the run is a row of (default: that of eval --gate)" },
     { "--name", 0, "NAME", "of the run in the history (default train)" },
     { "--no-history", 0, NULL, "keep no row of it" },

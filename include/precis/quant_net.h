@@ -116,6 +116,8 @@ typedef struct precis_net_coverage {
     double scale;         /* of its result's codes; 0: it has none */
     int64_t zero;
     int weight_raised;    /* its weights' scale was raised, so that its bias fits into 32 bits */
+    int shared;           /* a concatenation or a sum in integers: */
+    double sharing_db;    /* of its operands, what one scale for all would lose, or does ("torch") */
 } precis_net_coverage;
 /* False behind the last. */
 PRECIS_API int precis_net_quant_node(const precis_net_quant *job, size_t i, precis_net_coverage *out);

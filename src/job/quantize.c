@@ -192,7 +192,7 @@ static precis_status take_profiled(pcs_work *w, const precis_profile *p, const p
  * of this size is worth. */
 static precis_status trim_text(pcs_work *w, const precis_job_options *o, const precis_quant_options *q)
 {
-    const uint32_t most = pcs_amounts_of(w->origin).coded;
+    const uint32_t most = pcs_amounts_of(w->origin, &o->calibrate).coded;
     pcs_windows some;
     if (q->method == o->quant.method || o->calibrate.tokens || w->windows.n_ids <= most) return PRECIS_OK;
     const precis_status st = pcs_windows_spread(&w->windows, most, &some);

@@ -151,20 +151,19 @@ static bool takes_books(const machine *k)
 /* What tensors cost: gradients, probes that a method codes from text of its own, and whole plans. */
 static double costs_time(const machine *k, double text, double sampled)
 {
-    const pcs_amounts a = pcs_amounts_of(k->job->m);
+    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
     const pcs_method *coder = k->job->set->coder, *profiled = pcs_method_by_name(pcs_method_profiled(coder->name));
     const double some = text < a.measured && sampled == 0 ? text : a.measured, rest = text < a.probed ? text : a.probed;
-    const double searched = some * k->token * (9 + sampled) + k->code * k->weights * 8;
-    if (!coder->apply) return searched;
-    return some * k->token * (4 + (double)a.plans / 2 + sampled) + k->code * k->weights * 8 +
-           (double)a.n_types * coding_time(k, profiled, rest);
+    if (!coder->apply) return some * k->token * (9 + sampled) + k->code * k->weights * 8;
+    return some * k->token * (4 + (double)a.plans / 2) + (some + a.sampled) * k->token * sampled +
+           k->code * k->weights * 8 + (double)a.n_types * coding_time(k, profiled, rest);
 }
 
 /* Text that the coder codes the file from; sampled: what the profile has made. */
 static double coder_text(const machine *k, double text, double sampled)
 {
-    const pcs_amounts a = pcs_amounts_of(k->job->m);
-    if (sampled > 0) return a.probed;
+    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
+    if (sampled > 0) return a.sampled;
     return k->job->own && text > a.coded ? a.coded : text;
 }
 
@@ -172,7 +171,7 @@ static void expect(const machine *k, precis_times *out)
 {
     const pcs_times_job *j = k->job;
     const double text = calibration_tokens(k), sampled = j->opt->calibrate.n_texts ? 0 : 3;
-    const double again = j->profiles ? pcs_amounts_of(j->m).measured : 0;
+    const double again = j->profiles ? pcs_amounts_of(j->m, &j->opt->calibrate).measured : 0;
     if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
     if (j->profiles) out->costs = costs_time(k, text, sampled);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);

@@ -7,7 +7,6 @@
 
 /* Weights times tokens. */
 #define MEASURED 1.4e11
-#define PROBED 2.8e11
 #define CODED 1.1e12
 #define FEW 3e7 /* weights of a model that is looked at in full */
 
@@ -16,16 +15,16 @@ static uint32_t between(double tokens, uint32_t least, uint32_t most)
     return tokens < (double)least ? least : tokens > (double)most ? most : (uint32_t)tokens;
 }
 
-pcs_amounts pcs_amounts_of(const precis_model *m)
+/* Types between those of the probes are told by their errors; below the last nothing tells (TQ1_0 from Q2_K: 20 to 30 %
+ * too cheap), so that the smallest type which a plan takes unasked is one of them. */
+pcs_amounts pcs_amounts_of(const precis_model *m, const precis_calibrate_options *text)
 {
-    double weights = 1;
+    double weights = 1, bytes = 0;
     for (size_t i = 0; i < m->n_tensors; i++) weights += pcs_quantizable(&m->tensors[i]) ? (double)m->tensors[i].n : 0;
-    pcs_amounts a = { .measured = between(MEASURED / weights, 512, 4096),
-                      .probed = between(PROBED / weights, 2048, 4096),
-                      .coded = between(CODED / weights, 8192, 1u << 30) };
-    /* Types between these are told by their errors; below the last nothing tells (TQ1_0 from Q2_K: 20 to 30 % too
-     * cheap), so that the smallest type which a plan takes unasked is one of them. */
-    if (weights < FEW) a.types = "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0", a.n_types = 5, a.plans = 12;
-    else a.types = "Q6_K,Q3_K,TQ1_0", a.n_types = 3, a.plans = 8;
-    return a;
+    for (size_t i = 0; i < text->n_texts; i++) bytes += (double)text->lengths[i];
+    if (weights < FEW) return (pcs_amounts){ 4096, 4096, UINT32_MAX, 16384, "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0", 5, 12 };
+    const double tokens = bytes / 4; /* about; 0: the model's own text */
+    const double coded = CODED / weights < tokens / 4 ? CODED / weights : tokens / 4;
+    return (pcs_amounts){ between(MEASURED / weights, 512, 4096), between(coded / 2, 2048, 4096),
+                          between(coded, 4096, UINT32_MAX), 4096, "Q6_K,Q3_K,TQ1_0", 3, 6 };
 }

@@ -91,12 +91,15 @@ static precis_status probes_by_gradients(pcs_profiler *r)
             if (f && !has_probe(r, r->origin->tensors[i].name, f) && !is_wanted(r, i, f))
                 r->wanted[r->n_wanted++] = (pcs_wanted_probe){ i, f };
         }
-    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method,
-                                   r->rest.n_ids >= REST_LEAST ? &r->rest : &r->windows, &r->windows, r->wanted,
-                                   r->n_wanted,
-                                   r->codes, gradient_step, r };
+    pcs_windows coded;
+    const pcs_windows *all = r->rest.n_ids >= REST_LEAST ? &r->rest : &r->windows;
+    precis_status st = pcs_windows_spread(all, r->amounts.probed, &coded);
+    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method, &coded, &r->windows, r->wanted,
+                                   r->n_wanted, r->codes, gradient_step, r };
     r->total += (double)r->n_wanted + (double)r->windows.n;
-    return r->n_wanted ? pcs_probe_by_gradients(r->ctx, &job, r->p) : PRECIS_OK;
+    if (!st && r->n_wanted) st = pcs_probe_by_gradients(r->ctx, &job, r->p);
+    pcs_windows_free(&coded);
+    return st;
 }
 
 /* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its
@@ -383,7 +386,8 @@ static precis_status run_all(pcs_profiler *r)
     }
     /* articles of a text differ by more than a window of one tells: from all of the text, a window here and there */
     const uint32_t more = swaps ? MORE : 1, most = tokens * more < TOKENS_MOST ? tokens * more : TOKENS_MOST;
-    const pcs_profile_text how = { WINDOW, most, r->method ? r->amounts.probed : 0 };
+    const uint32_t coded = r->opt->calibrate.n_texts ? r->amounts.probed : r->amounts.sampled;
+    const pcs_profile_text how = { WINDOW, most, r->method ? coded : 0 };
     if (!st) st = pcs_profile_windows(r->ctx, r->origin, &r->opt->calibrate, &how, &r->windows, &r->rest);
     if (st) return st;
     const size_t n = r->windows.n_ids;
@@ -422,7 +426,7 @@ precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uin
                                       const precis_model *model, const precis_profile_options *opts)
 {
     pcs_profiler r = { .ctx = ctx, .origin = model, .opt = opts, .begun = pcs_now() };
-    r.amounts = pcs_amounts_of(model);
+    r.amounts = pcs_amounts_of(model, &opts->calibrate);
     precis_status st = pcs_profile_new(ctx, &r.p);
     r.method = pcs_sensitivity_coder(ctx, opts);
     if (!st) st = run_all(&r);

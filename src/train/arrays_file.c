@@ -52,9 +52,14 @@ static size_t list_extras(const pcs_train_run *t, const int64_t *step, char (*na
 /* The float net with the numbers of now. */
 static precis_status import_trained(pcs_train_run *t, pcs_netfile_graph *f)
 {
-    const precis_status st = pcs_netfile_import(pcs_net_file(t->arrays->net), NULL, f);
-    for (size_t i = 0; i < t->s.llama.n && !st; i++)
-        if (t->arrays->origin[i] >= 0) f->graph->values[t->arrays->origin[i]].data = t->s.llama.parameters[i].data;
+    precis_status st = pcs_netfile_import(pcs_net_file(t->arrays->net), NULL, f);
+    for (size_t i = 0; i < t->s.llama.n && !st; i++) {
+        const pcs_trained *p = &t->s.llama.parameters[i];
+        if (t->arrays->origin[i] >= 0 &&
+            !pcs_value_keep(&f->graph->values[t->arrays->origin[i]],
+                            pcs_store_rows(p->data, p->n * sizeof *p->data, PCS_KEPT_BY_CALLER)))
+            st = pcs_fail(t->ctx, PRECIS_EFORMAT, "parameter %s: has fewer numbers than the net", p->name);
+    }
     return st;
 }
 

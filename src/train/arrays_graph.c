@@ -49,7 +49,8 @@ static precis_value shaped(form *f, const char *of, precis_value x, uint32_t dim
     if (!to) return pcs_graph_fail(f->g, PRECIS_ENOMEM, "%s", precis_ctx_message(f->g->ctx));
     memcpy(to, shape, dims * sizeof *to);
     const pcs_value v = { .name = of, .dtype = PCS_I64, .role = PCS_CONSTANT, .node = -1, .dims = 1,
-                          .shape = { dims }, .data = to, .known = to };
+                          .shape = { dims }, .store = pcs_store_rows(to, dims * sizeof *to, PCS_KEPT_BY_GRAPH),
+                          .known = to };
     snprintf(name, sizeof name, "%.90s.shaped.%zu", of, f->g->n_nodes);
     return precis_graph_node(f->g, name, "reshape", NULL, 2, (precis_value[]){ x, pcs_graph_add_value(f->g, &v) });
 }
@@ -294,7 +295,9 @@ static void place_parameters(form *f)
         if (v >= 0) {
             const bool set = p->kind == PCS_TRAINED_STATISTIC;
             f->g->values[v].role = set ? PCS_INPUT : p->fixed ? PCS_CONSTANT : PCS_PARAMETER;
-            f->g->values[v].data = set ? NULL : p->data;
+            const pcs_store s = pcs_store_rows(set ? NULL : p->data, p->n * sizeof *p->data, PCS_KEPT_BY_CALLER);
+            if (!pcs_value_keep(&f->g->values[v], s))
+                pcs_graph_fail(f->g, PRECIS_EFORMAT, "parameter %s: has fewer numbers than the net", p->name);
         } else if (f->rounded && p->kind == PCS_TRAINED_OBSERVED)
             p->value = precis_graph_input(f->g, p->name, 1, p->shape);
         else if (f->rounded && p->kind == PCS_TRAINED_RANGE)

@@ -49,7 +49,8 @@ static precis_status parameter(pcs_train_run *t, const precis_graph *g, precis_v
 
 static bool is_constant(const precis_graph *g, precis_value v)
 {
-    return g->values[v].role == PCS_CONSTANT && g->values[v].dtype == PCS_F32 && g->values[v].data;
+    return g->values[v].role == PCS_CONSTANT && g->values[v].dtype == PCS_F32 &&
+           pcs_value_is_known(&g->values[v]);
 }
 
 /* ---- layers -------------------------------------------------------------------------------------- */
@@ -299,10 +300,13 @@ pcs_array_norm *pcs_arrays_norm(const pcs_arrays *a, size_t node)
 precis_status pcs_arrays_take_numbers(pcs_train_run *t)
 {
     precis_graph *g;
-    const precis_status st = precis_net_graph(t->arrays->net, &g);
+    precis_status st = precis_net_graph(t->arrays->net, &g);
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
-        if (t->arrays->origin[i] >= 0) memcpy(p->data, g->values[t->arrays->origin[i]].data, p->n * sizeof *p->data);
+        if (t->arrays->origin[i] < 0) continue;
+        const float *numbers = pcs_value_f32(&g->values[t->arrays->origin[i]], p->n);
+        if (numbers) memcpy(p->data, numbers, p->n * sizeof *p->data);
+        else st = pcs_fail(t->ctx, PRECIS_EFORMAT, "parameter %s: the net has fewer numbers", p->name);
     }
     return st;
 }

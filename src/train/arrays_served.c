@@ -23,6 +23,9 @@ typedef struct {
     size_t *carries;   /* [values]: whose codes a value has; PCS_NO_PARAMETER */
 } serving;
 
+/* A value of the exact form, and its numbers, which are the program's. */
+typedef struct { pcs_value v; const float *at; } numbers;
+
 static precis_value coded_constant(serving *s, const char *of, const char *what, const pcs_value *like,
                                    const void *data)
 {
@@ -34,7 +37,8 @@ static precis_value coded_constant(serving *s, const char *of, const char *what,
     if (!own) return pcs_graph_fail(s->g, PRECIS_ENOMEM, "%s", precis_ctx_message(s->g->ctx));
     if (data && bytes) memcpy(own, data, bytes);
     snprintf(name, sizeof name, "%.100s_%s", of, what);
-    v.name = name, v.role = PCS_CONSTANT, v.node = -1, v.data = own, v.known = NULL;
+    v.name = name, v.role = PCS_CONSTANT, v.node = -1, v.known = NULL;
+    v.store = pcs_store_rows(own, bytes, PCS_KEPT_BY_GRAPH);
     return pcs_graph_add_value(s->g, &v);
 }
 
@@ -59,18 +63,18 @@ static void set_code(pcs_dtype d, void *to, size_t i, double code)
 }
 
 /* What is on a grid already, as its codes: x is [outer][channels][inner], with a scale for each channel or one. */
-static precis_value decoded(serving *s, const char *of, const pcs_value *like, const float *x, const pcs_value *scale)
+static precis_value decoded(serving *s, const char *of, const pcs_value *like, const float *x, const numbers *scale)
 {
     size_t n = 1, inner = 1;
     uint32_t axis = like->dims;
-    const size_t channels = (size_t)(scale->dims ? scale->shape[0] : 1);
+    const size_t channels = (size_t)(scale->v.dims ? scale->v.shape[0] : 1);
     for (uint32_t i = 0; i < like->dims; i++) n *= (size_t)like->shape[i];
     for (uint32_t i = 0; i < like->dims && channels > 1; i++)
         if (like->shape[i] == (int64_t)channels && (axis == like->dims) && (uint32_t)like->affine.axis == i) axis = i;
     for (uint32_t i = axis + 1; i < like->dims; i++) inner *= (size_t)like->shape[i];
     void *codes = pcs_alloc(s->t->ctx, n + 1, pcs_dtype_bytes(like->dtype));
     if (!codes) return pcs_graph_fail(s->g, PRECIS_ENOMEM, "%s", precis_ctx_message(s->t->ctx));
-    const float *by = scale->data;
+    const float *by = scale->at;
     for (size_t i = 0; i < n; i++) {
         const double code = (double)x[i] / (double)by[channels > 1 ? i / inner % channels : 0];
         set_code(like->dtype, codes, i, code < 0 ? -pcs_floor(0.5 - code) : pcs_floor(code + 0.5));
@@ -119,12 +123,9 @@ static precis_status put_node(serving *s, const pcs_node *old, uint32_t n, const
     return s->g->error ? s->g->error : pcs_graph_push(s->g, &node);
 }
 
-/* A value of the exact form, which has one for each parameter of `l`. */
-static pcs_value exact(const serving *s, precis_value v)
+static numbers exact(const serving *s, precis_value v)
 {
-    pcs_value of = s->t->g->values[v];
-    of.data = pcs_program_value(s->t->p, v);
-    return of;
+    return (numbers){ s->t->g->values[v], pcs_program_value(s->t->p, v) };
 }
 
 static precis_status put_layer(serving *s, const pcs_node *old, const pcs_array_layer *l)
@@ -132,30 +133,27 @@ static precis_status put_layer(serving *s, const pcs_node *old, const pcs_array_
     const pcs_trained *all = s->t->s.llama.parameters, *p = &all[l->weight];
     const bool three = s->t->c.quant.estimator->grid == PCS_GRID_MEAN;
     const uint32_t at = old->op->weight ? old->op->weight : 1;
-    const pcs_value w = exact(s, l->rounded), scale = exact(s, l->scale);
+    const numbers w = exact(s, l->rounded), scale = exact(s, l->scale);
     char name[96];
-    if (!w.data || !scale.data) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no numbers", p->name);
+    if (!w.at || !scale.at) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no numbers", p->name);
     pcs_value like = s->g->values[old->in[at]];
     like.dtype = three ? PCS_I2 : codes_of(p->type->code_lo, p->type->code_hi);
     like.affine = (pcs_affine){ .axis = l->axis };
     precis_value in[3] = { s->map[old->in[0]], -1, -1 };
-    in[at] = decoded(s, p->name, &like, w.data, &scale);
+    in[at] = decoded(s, p->name, &like, w.at, &scale);
     if (l->sums >= 0) {
-        const pcs_value bias = exact(s, l->sums);
+        const numbers bias = exact(s, l->sums);
         pcs_value of = { .dtype = PCS_F32, .dims = 1, .shape = { l->channels } };
-        if (!bias.data) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no bias", p->name);
+        if (!bias.at) return pcs_fail(s->t->ctx, PRECIS_EUNSUPPORTED, "%s: has no bias", p->name);
         snprintf(name, sizeof name, "%.60s_bias", p->name);
-        if (l->code == PCS_NO_PARAMETER) in[2] = coded_constant(s, name, "float", &of, bias.data);
+        if (l->code == PCS_NO_PARAMETER) in[2] = coded_constant(s, name, "float", &of, bias.at);
         else {
-            const size_t n = (size_t)(scale.dims ? scale.shape[0] : 1);
+            const size_t n = (size_t)(scale.v.dims ? scale.v.shape[0] : 1);
             float *by = pcs_arena_alloc(&s->g->arena, n, sizeof *by);
             if (!by) return PRECIS_ENOMEM;
-            for (size_t i = 0; i < n; i++)
-                by[i] = ((const float *)scale.data)[i] * all[s->a->codes[l->code].scale].data[0];
-            pcs_value products = scale;
-            products.data = by;
+            for (size_t i = 0; i < n; i++) by[i] = scale.at[i] * all[s->a->codes[l->code].scale].data[0];
             of.dtype = PCS_I32;
-            in[2] = decoded(s, name, &of, bias.data, &products);
+            in[2] = decoded(s, name, &of, bias.at, &(numbers){ scale.v, by });
         }
     }
     return put_node(s, old, in[2] >= 0 ? 3 : 2, in);
@@ -235,10 +233,16 @@ static precis_status with_codes(serving *s, const pcs_netfile_graph *f)
 }
 
 /* Parameters of the float net, where a node reads them as they are. */
-static void take_trained(serving *s)
+static precis_status take_trained(serving *s)
 {
-    for (size_t i = 0; i < s->t->s.llama.n; i++)
-        if (s->a->origin[i] >= 0) s->g->values[s->a->origin[i]].data = s->t->s.llama.parameters[i].data;
+    for (size_t i = 0; i < s->t->s.llama.n; i++) {
+        const pcs_trained *p = &s->t->s.llama.parameters[i];
+        if (s->a->origin[i] >= 0 &&
+            !pcs_value_keep(&s->g->values[s->a->origin[i]],
+                            pcs_store_rows(p->data, p->n * sizeof *p->data, PCS_KEPT_BY_CALLER)))
+            return pcs_fail(s->t->ctx, PRECIS_EFORMAT, "parameter %s: has fewer numbers than the net", p->name);
+    }
+    return PRECIS_OK;
 }
 
 static precis_status write_codes(pcs_train_run *t, const char *path)
@@ -251,8 +255,8 @@ static precis_status write_codes(pcs_train_run *t, const char *path)
     if (!st) st = pcs_netfile_import(pcs_net_file(t->arrays->net), NULL, &f);
     if (st) return st;
     s.g = f.graph;
-    take_trained(&s);
-    st = with_codes(&s, &f);
+    st = take_trained(&s);
+    if (!st) st = with_codes(&s, &f);
     if (!st) st = save_codes(&s, &f, path);
     pcs_netfile_graph_close(t->ctx, &f);
     return st;

@@ -51,6 +51,8 @@ quant small q --static --calib "$work/calib.npy" --strict
 json "j['float'] == 0 and j['integers'] == len(j['nodes'])"
 json "[n for n in j['nodes'] if n['node'] == 'p'][0]['observer'] == 'shared'"
 json "all(n['batches'] == 2 for n in j['nodes'] if n.get('observer') == 'minmax')"
+json "len([n for n in j['nodes'] if n.get('sharing_db', -1) >= 0]) == 2" # a sum and a concatenation
+json "all(n['op'] in ('add', 'concat') for n in j['nodes'] if 'sharing_db' in n)"
 run "$work/q.onnx" "$work/eval.npy" "$work/q.npy"
 at_least 30 "$work/small.float.npy" "$work/q.npy" static
 ops "$work/q.onnx" Conv=3 MaxPool=1 Add=1 Concat=1 GlobalAveragePool=1 Gemm=1
@@ -62,6 +64,8 @@ run "$work/t.onnx" "$work/eval.npy" "$work/t.npy"
 at_least 15 "$work/small.float.npy" "$work/t.npy" "per tensor"
 quant small s --static --calib "$work/calib.npy" --activations s8 --symmetric
 ops "$work/s.onnx" Relu=1 Max=1 # a range around zero clamps at its end alone
+quant small lt --static --calib "$work/calib.npy" --like torch # what a concatenation reads and gives has one scale
+json "len({(n['scale'], n['zero_point']) for n in j['nodes'] if n['node'] in ('c1', 'add', 'cat')}) == 1"
 quant small o --static --calib "$work/calib.npy" --like onnxruntime
 ops "$work/o.onnx" QuantizeLinear=10
 quant small h --static --calib "$work/calib.npy" --activations u16

@@ -181,11 +181,14 @@ precis_status pcs_net_ranges(precis_net_quant *q)
         st = pcs_observation_range(m->seen, &low, &high);
         if (st) break;
         hold(q, (precis_value)v, &low, &high);
+        m->low = low;
+        m->high = high;
         m->params = pcs_qparams_choose(&q->activations, low, high);
         if (!(m->params.scale > 0) || m->params.scale > 1e37f)
             st = pcs_fail(q->ctx, PRECIS_EINVAL, "value %s: scale %g of its range from %g to %g is none",
                           name_of(q, (precis_value)v), (double)m->params.scale, (double)low, (double)high);
     }
+    if (!st) pcs_net_sharing(q);
     for (size_t v = 0; v < q->n_values && !st; v++)
         if (q->values[v].coded && q->values[v].shares >= 0) q->values[v].params = q->values[q->values[v].shares].params;
     return st;

@@ -304,6 +304,8 @@ int precis_net_quant_node(const precis_net_quant *q, size_t i, precis_net_covera
                                   .into = "",
                                   .observer = "" };
     out->weight_raised = n->weight_raised;
+    out->shared = n->shared;
+    out->sharing_db = n->sharing_db;
     if (n->fused_into >= 0) out->into = q->names[n->fused_into];
     const pcs_net_value *v = n->result >= 0 ? &q->values[n->result] : NULL;
     if (!v || !v->coded || n->state == PCS_NODE_FUSED) return 1;

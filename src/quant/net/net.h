@@ -42,6 +42,7 @@ typedef struct pcs_net_value {
     precis_value shares;  /* the value whose scale and zero point it takes; -1: its own */
     pcs_observation *seen;
     pcs_qparams params;
+    float low, high, own_scale; /* its range, and the scale of that alone */
     double *channel_sums; /* of values that a multiplication reads: for the correction of its bias */
     uint64_t channel_count;
     precis_value dynamic[3];  /* its codes, scale and zero point in the graph that is made; -1: not made yet */
@@ -59,6 +60,8 @@ typedef struct pcs_net_node {
     char method[120];
     int32_t fused_into;   /* node; -1 */
     precis_value result;  /* behind what is fused into it */
+    bool shared;          /* operands of it could have one scale, which would lose so much */
+    double sharing_db;
     bool equalized;       /* its weights have the ranges of its neighbours' (equalize.c) */
     bool saturated;       /* all that is fused into it are clamps at which its result's codes end */
     bool whole;           /* its result has codes already; what is fused into it has nothing left to do */
@@ -112,6 +115,7 @@ const char *pcs_net_maker(const precis_net_quant *q, const char *value);
 precis_status pcs_net_observe(precis_net_quant *q);               /* a program with taps */
 precis_status pcs_net_batch(precis_net_quant *q, const precis_array *inputs, size_t n);
 precis_status pcs_net_ranges(precis_net_quant *q);                /* behind the last pass */
+void pcs_net_sharing(precis_net_quant *q);                        /* what one scale would cost, or costs (sharing.c) */
 precis_status pcs_net_insert(precis_net_quant *q);                /* codes into the graph */
 
 /* The value that holds the weights of a multiplication, and along which dimension channels stand; false: it has none

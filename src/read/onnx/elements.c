@@ -105,14 +105,22 @@ void pcs_raise_mean(pcs_onnx_node *n)
     if (sum >= 0) n->out[0] = pcs_make2(n, "div", NULL, sum, pcs_numbers(n, pcs_of(n, sum)->dtype, n->n_in));
 }
 
+/* A bound is a scalar; some writers give it a dimension of 1, with which it would be no bound of codes. */
+static precis_value bound(pcs_onnx_node *n, uint32_t i, pcs_dtype d, const char *name)
+{
+    const precis_value v = pcs_has(n, i) ? n->in[i] : pcs_numbers(n, d, pcs_attr_real(n, name, 0));
+    const bool one = v >= 0 && pcs_of(n, v)->dims == 1 && pcs_of(n, v)->shape[0] == 1;
+    return one ? pcs_shaped(n, v, 0, NULL) : v;
+}
+
 void pcs_raise_clip(pcs_onnx_node *n)
 {
     precis_value v = pcs_in(n, 0);
     if (v < 0) return;
     const pcs_dtype d = pcs_of(n, v)->dtype;
     const bool lo = pcs_has(n, 1) || pcs_has_attr(n, "min"), hi = pcs_has(n, 2) || pcs_has_attr(n, "max");
-    if (lo) v = pcs_make2(n, "max", NULL, v, pcs_has(n, 1) ? n->in[1] : pcs_numbers(n, d, pcs_attr_real(n, "min", 0)));
-    if (hi) v = pcs_make2(n, "min", NULL, v, pcs_has(n, 2) ? n->in[2] : pcs_numbers(n, d, pcs_attr_real(n, "max", 0)));
+    if (lo) v = pcs_make2(n, "max", NULL, v, bound(n, 1, d, "min"));
+    if (hi) v = pcs_make2(n, "min", NULL, v, bound(n, 2, d, "max"));
     pcs_has_attr(n, "consumed_inputs");
     n->out[0] = v;
 }
