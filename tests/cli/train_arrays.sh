@@ -93,6 +93,27 @@ has out '  QuantizeLinear'
 few alone '"weights": "INT4_C", "estimator": "lsq"'
 lacks out '  QuantizeLinear'
 
+# A net of a file with a sum, a concatenation, a clip and means, in 4 bits.
+golden=$root/../shared/reference/nets/net.onnx
+[ -e "$golden" ] || golden=$root/../../shared/reference/nets/net.onnx
+if [ -e "$golden" ]; then
+    python3 - <<'E2'
+import random, struct
+def npy(path, shape, descr, data):
+    head = ("{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (descr, tuple(shape))).encode()
+    head += b" " * (-(len(head) + 11) % 64) + b"\n"
+    open(path, "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + data)
+random.seed(1)
+npy("g.npy", (16, 3, 16, 16), "<f4", struct.pack("<12288f", *[random.gauss(0, 1) for _ in range(12288)]))
+npy("gl.npy", (16,), "<i8", struct.pack("<16q", *[random.randrange(10) for _ in range(16)]))
+E2
+    sed 's/"[xh]\.npy"/"g.npy"/g; s/"[xh]l\.npy"/"gl.npy"/g; s/float.onnx/net.onnx/' few.json >golden.json
+    cp "$golden" net.onnx
+    expect 0 "$precis" train golden.json -o golden.onnx --qat INT4_C --quantized golden4.onnx
+else
+    echo "skipped: no shared/reference/nets/net.onnx"
+fi
+
 # Some layers alone; what is fixed stays.
 expect 0 "$precis" train few.json -o only.onnx --only 'classes*' --quantized only4.onnx
 
