@@ -49,7 +49,7 @@ test-alloc: all
 test-mutated: all
 	@python3 tests/faults/mutate.py $(BUILD)/precis $(or $(SECONDS),300) $(or $(SEED),1) $(BUILD)/mutated
 
-# QAT against rounding after training by paired seeds, and nanoGPT's configuration beside torch: minutes (SIZE=small) or hours (full).
+# QAT against rounding after training by paired seeds, of llamas and of a convolutional net, and nanoGPT beside torch: minutes (SIZE=small) or hours (full).
 train-evidence: all
 	@python3 bench/train_evidence.py $(BUILD)/precis $(BUILD)/train-evidence $(or $(SIZE),small)
 

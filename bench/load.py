@@ -25,7 +25,7 @@ def ours(path, *more):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    packed = os.path.join(folder, "packed.gguf")
+    packed = os.path.join(folder, "p.packed.gguf")
     sides.precis(precis, "convert", model, "--format", "packed", "-o", packed)
     got = {"packed file": [], "plain file, unpacked": [], "plain file, packed at load": []}
     peer = []

@@ -19,7 +19,7 @@ def main():
     times = int(sys.argv[5]) if len(sys.argv) > 5 else 11
     work = tempfile.mkdtemp(dir="/dev/shm")
     commands = {
-        "convert to packed": ["convert", model, "-o", work + "/p.gguf", "--format", "packed", "-q"],
+        "convert to packed": ["convert", model, "-o", work + "/p.packed.gguf", "--format", "packed", "-q"],
         "convert to safetensors": ["convert", model, "-o", work + "/f", "--format", "safetensors", "-q"],
         "run -n 1": ["run", model, "-p", "w1 w2", "-n", "1", "-q"],
         "run -n 64": ["run", model, "-p", "w1 w2", "-n", "64", "-q"],
@@ -33,7 +33,7 @@ def main():
         for i in range(times + 1):  # the first fills caches
             pair = {}
             for build in (with_look, without) if i % 2 else (without, with_look):
-                for left in ("p.gguf", "f", "q.gguf"):
+                for left in ("p.gguf", "p.packed.gguf", "f", "q.gguf"):
                     path = os.path.join(work, left)
                     if os.path.isdir(path):
                         shutil.rmtree(path)

@@ -1,12 +1,14 @@
 """A llama of random weights in F16: what the benches that use it measure is how many bytes lie where.
 
-usage: random_llama.py FILE     (writes it where it is not there)
+usage: random_llama.py FILE [LAYERS [ternary]]     (writes it where it is not there)
+
+ternary: weights are -0.02, 0 and 0.02, as models have them that were trained so; TQ1_0 and TQ2_0 hold those exactly.
 """
 import os, sys
 import gguf, numpy as np
 
 
-def write(path, layers=22, vocab=32000):
+def write(path, layers=22, vocab=32000, ternary=False):
     """TinyLlama's shape, by default all of it."""
     w, rng = gguf.GGUFWriter(path + ".new", "llama"), np.random.default_rng(1)
     dim, hidden, heads, kv = 2048, 5632, 32, 4
@@ -15,6 +17,8 @@ def write(path, layers=22, vocab=32000):
     w.add_tokenizer_model("llama"), w.add_token_list(["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + [f"w{i}" for i in range(vocab - 259)])
     w.add_token_scores([0.0] * vocab), w.add_token_types([2, 3, 3] + [6] * 256 + [1] * (vocab - 259))
     base = (rng.standard_normal(1 << 20) * 0.02).astype(np.float16)
+    if ternary:
+        base = (rng.integers(-1, 2, 1 << 20) * 0.02).astype(np.float16)
 
     def t(name, *shape):
         w.add_tensor(name, np.resize(np.roll(base, int(rng.integers(1 << 20))), shape) if len(shape) > 1 else np.ones(shape, np.float32))
@@ -30,4 +34,4 @@ def write(path, layers=22, vocab=32000):
 
 
 if __name__ == "__main__" and not os.path.exists(sys.argv[1]):
-    write(sys.argv[1])
+    write(sys.argv[1], *map(int, sys.argv[2:3]), ternary="ternary" in sys.argv[3:])

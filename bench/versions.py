@@ -59,7 +59,7 @@ def main():
         for kind in TYPES[:-1]:
             files[kind] = os.path.join(d, kind + ".gguf")
             command(old, "quant", source, "--type", kind, *more, files[kind])
-        out = os.path.join(d, "out.gguf")
+        out = os.path.join(d, "out.packed.gguf")
         work = {("bench", k): lambda p, k=k: speeds(p, files[k]) for k in TYPES}
         work |= {("quant", k): lambda p, k=k: coding(p, source, k, out) for k in TYPES[:-1]}
         work[("convert to packed", "Q4_0")] = lambda p: loads(p, files["Q4_0"], out)

@@ -13,13 +13,13 @@ static const cli_option options[] = {
     { "--html", 0, "OUT.html", "a page too: speeds beside the limits, and with more threads" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--arithmetic", 0, "NAME",
-      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed "
-      "on AMX" },
+      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), int8 (one scale "
+      "a token and a row of weights), or auto: mixed on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL,
       "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at "
       "best" },
-    { "--cost-table", 0, "OUT",
+    { "--cost-table", 0, "OUT.json",
       "measure what each type and shape of this model's weights costs here, and write the table (for precis plan "
       "--min-speed)" },
     { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default), background or cache" },

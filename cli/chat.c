@@ -328,10 +328,8 @@ static int from_lines(cli_talk *u)
 
 int cli_chat(cli_talk *u)
 {
-    cli_editor *e = cli_editor_open("> ");
-    if (!e && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-        precis_part_need(u->c->ctx, "libedit", "a line that is edited, and its history,"))
-        cli_warn(u->c, precis_ctx_message(u->c->ctx));
+    cli_editor *e;
+    if (cli_editor_open(u->c->ctx, "> ", &e)) cli_warn(u->c, precis_ctx_message(u->c->ctx));
     const int rc = e ? on_terminal(u, e) : from_lines(u);
     cli_editor_close(&e);
     return rc;

@@ -81,8 +81,8 @@ bool cli_drop(const cli *c, double dflt, double *drop);
 
 /* --effort; false: it was no level, which was said. */
 bool cli_effort(const cli *c, precis_effort *out);
-/* --arithmetic: exact, bf16, mixed or auto (dflt: what it is without), or --weights-only. False: it is none of them,
- * and that was said. */
+/* --arithmetic: exact, bf16, mixed, int8 or auto (dflt: what it is without), or --weights-only. False: it is none of
+ * them, and that was said. */
 bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out);
 /* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it
  * makes if it is not there; the model itself when it cannot be. */

@@ -3,7 +3,11 @@
 #include "editor.h"
 #include "cli.h"
 
-#ifdef PRECIS_LIBEDIT
+#include <unistd.h>
+
+static const char editing[] = "editing of lines, with their history,";
+
+#if PCS_HAVE_EDIT
 #include <errno.h>
 #include <fcntl.h>
 #include <histedit.h>
@@ -13,8 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <wchar.h>
+
+#define EDIT_CALLS(F) \
+    F(el_init) F(el_end) F(el_get) F(el_set) F(el_wset) F(el_resize) F(el_gets) F(el_line) F(el_wline) F(el_cursor) \
+    F(el_winsertstr) F(el_deletestr) F(history_init) F(history_end) F(history)
+PRECIS_PART_FUNCTIONS("EDIT", libedit, EDIT_CALLS)
+static libedit lib; /* libedit's callbacks have no place for it */
 
 enum { HISTORY_ENTRIES = 1000, PASTE = 1 << 20 /* characters of one paste at most */ };
 
@@ -52,7 +61,7 @@ static void on_resize(int sig)
 static char *prompt_of(EditLine *el)
 {
     cli_editor *e;
-    el_get(el, EL_CLIENTDATA, &e);
+    lib.el_get(el, EL_CLIENTDATA, &e);
     return e->prompt;
 }
 
@@ -72,8 +81,8 @@ static int read_byte(EditLine *el, unsigned char *byte)
         if (cli_cancel || (ready < 0 && errno != EINTR)) return 0;
         if (resized) {
             resized = 0;
-            el_resize(el);
-            el_set(el, EL_REFRESH);
+            lib.el_resize(el);
+            lib.el_set(el, EL_REFRESH);
         }
         if (ready <= 0 || !wait[0].revents) continue;
         const ssize_t n = read(STDIN_FILENO, byte, 1);
@@ -119,7 +128,7 @@ static unsigned char on_paste(EditLine *el, int ch)
     n = mark == sizeof paste_ends - 1 && n >= mark ? n - mark : n;
     while (n && text[n - 1] == L'\n') n--; /* so that it does not look as if it had been sent */
     if (text) text[n] = 0;
-    if (n) el_winsertstr(el, text);
+    if (n) lib.el_winsertstr(el, text);
     free(text);
     return CC_REFRESH;
 }
@@ -127,11 +136,11 @@ static unsigned char on_paste(EditLine *el, int ch)
 static unsigned char on_interrupt_key(EditLine *el, int ch)
 {
     (void)ch;
-    const LineInfo *line = el_line(el);
+    const LineInfo *line = lib.el_line(el);
     const int n = (int)(line->lastchar - line->cursor);
-    el_cursor(el, n);
-    const LineInfoW *wide = el_wline(el);
-    el_wdeletestr(el, (int)(wide->lastchar - wide->buffer));
+    lib.el_cursor(el, n);
+    const LineInfoW *wide = lib.el_wline(el);
+    lib.el_deletestr(el, (int)(wide->lastchar - wide->buffer));
     return CC_REDISPLAY;
 }
 
@@ -154,19 +163,19 @@ static void find_history(cli_editor *e)
 
 static void bind_keys(EditLine *el)
 {
-    el_set(el, EL_ADDFN, "precis-paste", "a paste is one text", on_paste);
-    el_set(el, EL_ADDFN, "precis-empty", "empty the line", on_interrupt_key);
-    el_set(el, EL_ADDFN, "precis-suspend", "suspend the program", on_suspend_key);
-    el_set(el, EL_BIND, "-s", "\\e[H", "^A", NULL);
-    el_set(el, EL_BIND, "\\e[200~", "precis-paste", NULL);
-    el_set(el, EL_BIND, "^C", "precis-empty", NULL);
-    el_set(el, EL_BIND, "^Z", "precis-suspend", NULL);
-    el_set(el, EL_BIND, "^R", "em-inc-search-prev", NULL);
-    el_set(el, EL_BIND, "\\e[1~", "ed-move-to-beg", NULL);
-    el_set(el, EL_BIND, "\\e[4~", "ed-move-to-end", NULL);
-    el_set(el, EL_BIND, "\\e[3~", "ed-delete-next-char", NULL);
-    el_set(el, EL_BIND, "\\e[1;5C", "em-next-word", NULL);
-    el_set(el, EL_BIND, "\\e[1;5D", "ed-prev-word", NULL);
+    lib.el_set(el, EL_ADDFN, "precis-paste", "a paste is one text", on_paste);
+    lib.el_set(el, EL_ADDFN, "precis-empty", "empty the line", on_interrupt_key);
+    lib.el_set(el, EL_ADDFN, "precis-suspend", "suspend the program", on_suspend_key);
+    lib.el_set(el, EL_BIND, "-s", "\\e[H", "^A", NULL);
+    lib.el_set(el, EL_BIND, "\\e[200~", "precis-paste", NULL);
+    lib.el_set(el, EL_BIND, "^C", "precis-empty", NULL);
+    lib.el_set(el, EL_BIND, "^Z", "precis-suspend", NULL);
+    lib.el_set(el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    lib.el_set(el, EL_BIND, "\\e[1~", "ed-move-to-beg", NULL);
+    lib.el_set(el, EL_BIND, "\\e[4~", "ed-move-to-end", NULL);
+    lib.el_set(el, EL_BIND, "\\e[3~", "ed-delete-next-char", NULL);
+    lib.el_set(el, EL_BIND, "\\e[1;5C", "em-next-word", NULL);
+    lib.el_set(el, EL_BIND, "\\e[1;5D", "ed-prev-word", NULL);
 }
 
 static bool open_pipe(int ends[2])
@@ -181,35 +190,43 @@ static bool open_pipe(int ends[2])
 #endif
 }
 
-cli_editor *cli_editor_open(const char *prompt)
+static cli_editor *open_editor(const char *prompt)
 {
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || !open_pipe(wakes)) return NULL;
     cli_editor *e = cli_alloc(1, sizeof *e);
     if (!e) return NULL;
     e->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if (e->utf8) uselocale(e->utf8); /* of this thread: libedit takes characters by it */
     snprintf(e->prompt, sizeof e->prompt, "%s", prompt);
-    e->history = history_init();
-    e->el = el_init("precis", stdin, stderr, stderr);
+    e->history = lib.history_init();
+    e->el = lib.el_init("precis", stdin, stderr, stderr);
     if (!e->history || !e->el) {
         cli_editor_close(&e);
         return NULL;
     }
     HistEvent event;
     find_history(e);
-    history(e->history, &event, H_SETSIZE, HISTORY_ENTRIES);
-    history(e->history, &event, H_SETUNIQUE, 1);
-    if (*e->path) history(e->history, &event, H_LOAD, e->path);
-    el_set(e->el, EL_CLIENTDATA, e);
-    el_set(e->el, EL_PROMPT, prompt_of);
-    el_set(e->el, EL_EDITOR, "emacs");
-    el_set(e->el, EL_HIST, history, e->history);
-    el_wset(e->el, EL_GETCFN, read_character);
-    el_set(e->el, EL_SETTY, "-d", "-isig", NULL);
+    lib.history(e->history, &event, H_SETSIZE, HISTORY_ENTRIES);
+    lib.history(e->history, &event, H_SETUNIQUE, 1);
+    if (*e->path) lib.history(e->history, &event, H_LOAD, e->path);
+    lib.el_set(e->el, EL_CLIENTDATA, e);
+    lib.el_set(e->el, EL_PROMPT, prompt_of);
+    lib.el_set(e->el, EL_EDITOR, "emacs");
+    lib.el_set(e->el, EL_HIST, lib.history, e->history);
+    lib.el_wset(e->el, EL_GETCFN, read_character);
+    lib.el_set(e->el, EL_SETTY, "-d", "-isig", NULL);
     bind_keys(e->el);
     struct sigaction sa = { .sa_handler = on_resize };
     sigaction(SIGWINCH, &sa, NULL);
     return e;
+}
+
+precis_status cli_editor_open(precis_ctx *ctx, const char *prompt, cli_editor **out)
+{
+    *out = NULL;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) return PRECIS_OK;
+    const precis_status st = libedit_open(ctx, editing, &lib);
+    if (!st && open_pipe(wakes)) *out = open_editor(prompt);
+    return st;
 }
 
 void cli_editor_close(cli_editor **editor)
@@ -217,9 +234,9 @@ void cli_editor_close(cli_editor **editor)
     cli_editor *e = *editor;
     if (!e) return;
     HistEvent event;
-    if (e->history && *e->path) history(e->history, &event, H_SAVE, e->path);
-    if (e->el) el_end(e->el);
-    if (e->history) history_end(e->history);
+    if (e->history && *e->path) lib.history(e->history, &event, H_SAVE, e->path);
+    if (e->el) lib.el_end(e->el);
+    if (e->history) lib.history_end(e->history);
     if (e->utf8) {
         uselocale(LC_GLOBAL_LOCALE);
         freelocale(e->utf8);
@@ -237,7 +254,7 @@ void cli_editor_close(cli_editor **editor)
 const char *cli_editor_read(cli_editor *e, size_t *len)
 {
     int n = 0;
-    const char *line = el_gets(e->el, &n);
+    const char *line = lib.el_gets(e->el, &n);
     if (marking) fputs("\033[?2004l", stderr);
     fflush(stderr);
     marking = false;
@@ -247,7 +264,7 @@ const char *cli_editor_read(cli_editor *e, size_t *len)
     while (*len && line[*len - 1] == '\n') --*len;
     e->line = strndup(line, *len);
     HistEvent event;
-    if (e->line && *e->line) history(e->history, &event, H_ENTER, e->line);
+    if (e->line && *e->line) lib.history(e->history, &event, H_ENTER, e->line);
     return e->line;
 }
 
@@ -255,10 +272,12 @@ const char *cli_editor_read(cli_editor *e, size_t *len)
 
 void cli_editor_wake(void) {}
 
-cli_editor *cli_editor_open(const char *prompt)
+precis_status cli_editor_open(precis_ctx *ctx, const char *prompt, cli_editor **out)
 {
     (void)prompt;
-    return NULL;
+    *out = NULL;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) return PRECIS_OK;
+    return precis_part_need(ctx, "libedit", editing);
 }
 
 void cli_editor_close(cli_editor **editor) { *editor = NULL; }

@@ -2,12 +2,12 @@
 #ifndef PRECIS_EDITOR_H
 #define PRECIS_EDITOR_H
 
-#include <stddef.h>
+#include "precis/base.h"
 
 typedef struct cli_editor cli_editor;
 
-/* NULL: there is no terminal, or the program was built without libedit. */
-cli_editor *cli_editor_open(const char *prompt);
+/* NULL where there is no terminal. PRECIS_EUNSUPPORTED: libedit is not here, with the sentence that says so. */
+precis_status cli_editor_open(precis_ctx *ctx, const char *prompt, cli_editor **out);
 void cli_editor_close(cli_editor **editor);
 /* Whoever waits for a character looks at cli_cancel again; may be called by a signal's handler, on any thread. */
 void cli_editor_wake(void);

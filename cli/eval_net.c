@@ -58,6 +58,7 @@ static json_t *figures_json(const precis_eval_net_result *r, bool gate)
         put_interval(o, r->score, "", r->net);
         if (r->second) json_object_set_new(o, r->second, real(r->second_net));
         if (r->by_reference) json_object_set_new(o, "labels", json_string("reference"));
+        if (isfinite(r->loss)) json_object_set_new(o, "loss", json_real(r->loss));
     }
     if (!r->has_reference) return o;
     json_object_set_new(o, "sqnr_db", real(r->sqnr_db));
@@ -66,6 +67,7 @@ static json_t *figures_json(const precis_eval_net_result *r, bool gate)
     if (r->score) {
         put_interval(o, r->score, "_reference", r->reference);
         put_interval(o, "drop", "", r->drop);
+        if (isfinite(r->loss_reference)) json_object_set_new(o, "loss_reference", json_real(r->loss_reference));
         if (r->second) {
             char key[64];
             snprintf(key, sizeof key, "%s_reference", r->second);
@@ -95,11 +97,13 @@ static void print_figures(const precis_eval_net_result *r, bool gate)
     if (r->score) {
         print_interval(r->score, r->net);
         if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_net);
+        if (isfinite(r->loss)) printf("  loss                     %.6f nats\n", r->loss);
     }
     if (!r->has_reference) return;
     if (r->score) {
         print_interval("  of the reference", r->reference);
         if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_reference);
+        if (isfinite(r->loss_reference)) printf("  loss of the reference    %.6f nats\n", r->loss_reference);
         print_interval("  drop", r->drop);
         if (r->share)
             printf("  changed                %llu to wrong, %llu to right (McNemar p = %.3g)\n",

@@ -216,7 +216,7 @@ static const char *values_of(const cli_option *o)
         { "--kv", "precis list cache" },
         { "--format", "precis list writers" },
         { "--effort", "printf '%s\\n' fast normal best" },
-        { "--arithmetic", "printf '%s\\n' exact bf16 mixed auto" },
+        { "--arithmetic", "printf '%s\\n' exact bf16 mixed int8 auto" },
     };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!strcmp(lists[i].option, o->name)) return lists[i].print;

@@ -6,15 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef PRECIS_LIBCURL
-#include "curl.h"
-
+#if PCS_HAVE_CURL
+#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#undef curl_easy_setopt /* macros that look at the arguments' types */
+#undef curl_easy_getinfo
+#define CURL_CALLS(F) \
+    F(curl_global_init) F(curl_easy_init) F(curl_easy_setopt) F(curl_easy_perform) F(curl_easy_getinfo) \
+    F(curl_easy_strerror) F(curl_easy_escape) F(curl_free) F(curl_easy_cleanup)
+PRECIS_PART_FUNCTIONS("CURL", libcurl, CURL_CALLS)
 
 enum {
     LISTING = 64 << 20, /* bytes of a repository's list at most */
@@ -25,7 +31,7 @@ enum {
 
 struct cli_hub {
     const cli *c;
-    const cli_curl *lib;
+    libcurl lib;
     CURL *curl;
     char endpoint[1024], token[512];
     char why[CURL_ERROR_SIZE];
@@ -65,6 +71,26 @@ static int on_transfer(void *user, curl_off_t down_total, curl_off_t down, curl_
     return cli_cancel != 0;
 }
 
+/* The file of certificate authorities, where this program has to say it; "": there is none; NULL: libcurl knows it. A
+ * static program runs on systems of which each keeps its own: OpenSSL's variable, then Debian and Alpine, Fedora, SUSE,
+ * BSD. */
+static const char *authorities_here(void)
+{
+#ifdef PRECIS_OWN_LIBCURL
+    static const char *const files[] = {
+        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    };
+    const char *given = getenv("SSL_CERT_FILE");
+    if (given && *given) return given;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!access(files[i], R_OK)) return files[i];
+    return "";
+#else
+    return NULL;
+#endif
+}
+
 int cli_hub_open(const cli *c, cli_hub **out)
 {
     cli_hub *h = *out = cli_alloc(1, sizeof *h);
@@ -77,36 +103,40 @@ int cli_hub_open(const cli *c, cli_hub **out)
     if (!plain && strncmp(h->endpoint, "https://", 8))
         return cli_usage(c, "HF_ENDPOINT=%s is no address of a hub (https://...)", h->endpoint);
     find_token(h);
-    int rc = cli_curl_load(c, &h->lib);
-    if (rc >= 0) return rc;
-    h->curl = h->lib->global_init(CURL_GLOBAL_DEFAULT) ? NULL : h->lib->init();
+    const precis_status st = libcurl_open(c->ctx, "a model from a hub", &h->lib);
+    if (st == PRECIS_EUNSUPPORTED) {
+        cli_error(c, "%s. Or fetch the file by other means and name its path", precis_ctx_message(c->ctx));
+        return EXIT_INPUT;
+    }
+    if (st) return cli_fail(c, st);
+    h->curl = h->lib.curl_global_init(CURL_GLOBAL_DEFAULT) ? NULL : h->lib.curl_easy_init();
     if (!h->curl) return cli_no_memory(c);
     const char *only = plain ? "http,https" : "https";
-    if (h->lib->setopt(h->curl, CURLOPT_PROTOCOLS_STR, only) ||
-        h->lib->setopt(h->curl, CURLOPT_REDIR_PROTOCOLS_STR, only)) {
+    if (h->lib.curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, only) ||
+        h->lib.curl_easy_setopt(h->curl, CURLOPT_REDIR_PROTOCOLS_STR, only)) {
         cli_error(c, "libcurl is older than 7.85 and cannot be held to HTTPS; take a newer one");
         return EXIT_RESOURCES;
     }
-    h->lib->setopt(h->curl, CURLOPT_ERRORBUFFER, h->why);
-    h->lib->setopt(h->curl, CURLOPT_FOLLOWLOCATION, 1L);
-    h->lib->setopt(h->curl, CURLOPT_MAXREDIRS, 10L);
-        h->lib->setopt(h->curl, CURLOPT_CONNECTTIMEOUT, 30L);
-    h->lib->setopt(h->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    h->lib->setopt(h->curl, CURLOPT_LOW_SPEED_TIME, (long)IDLE);
-    h->lib->setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
-    h->lib->setopt(h->curl, CURLOPT_USERAGENT, "precis");
-    h->lib->setopt(h->curl, CURLOPT_XFERINFOFUNCTION, on_transfer);
-    h->lib->setopt(h->curl, CURLOPT_NOPROGRESS, 0L);
-    const char *authorities = cli_curl_authorities();
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, h->why);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_FOLLOWLOCATION, 1L);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_MAXREDIRS, 10L);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, 30L);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_LOW_SPEED_TIME, (long)IDLE);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_USERAGENT, "precis");
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_XFERINFOFUNCTION, on_transfer);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_NOPROGRESS, 0L);
+    const char *authorities = authorities_here();
     if (authorities && !*authorities && !plain) {
         cli_error(c, "no file of certificate authorities is here, without which no hub can be trusted: install "
                      "ca-certificates, or name one in SSL_CERT_FILE");
         return EXIT_RESOURCES;
     }
-    if (authorities) h->lib->setopt(h->curl, CURLOPT_CAINFO, authorities);
+    if (authorities) h->lib.curl_easy_setopt(h->curl, CURLOPT_CAINFO, authorities);
     if (*h->token) { /* for the hub alone: libcurl leaves it out where a redirection leads to another host */
-        h->lib->setopt(h->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        h->lib->setopt(h->curl, CURLOPT_XOAUTH2_BEARER, h->token);
+        h->lib.curl_easy_setopt(h->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        h->lib.curl_easy_setopt(h->curl, CURLOPT_XOAUTH2_BEARER, h->token);
     }
     return -1;
 }
@@ -114,7 +144,7 @@ int cli_hub_open(const cli *c, cli_hub **out)
 void cli_hub_close(cli_hub **hub)
 {
     if (!*hub) return;
-    if ((*hub)->curl) (*hub)->lib->cleanup((*hub)->curl);
+    if ((*hub)->curl) (*hub)->lib.curl_easy_cleanup((*hub)->curl);
     free(*hub);
     *hub = NULL;
 }
@@ -125,11 +155,12 @@ static int verdict(const cli_hub *h, CURLcode code, long status, const char *wha
     const cli *c = h->c;
     if (cli_cancel) return EXIT_INTERRUPTED;
     if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT) {
-        cli_error(c, "%s: %s cannot be reached: %s", what, h->endpoint, *h->why ? h->why : h->lib->strerror(code));
+        const char *why = *h->why ? h->why : h->lib.curl_easy_strerror(code);
+        cli_error(c, "%s: %s cannot be reached: %s", what, h->endpoint, why);
         return EXIT_RESOURCES;
     }
     if (code) {
-        cli_error(c, "%s: %s", what, *h->why ? h->why : h->lib->strerror(code));
+        cli_error(c, "%s: %s", what, *h->why ? h->why : h->lib.curl_easy_strerror(code));
         return EXIT_RESOURCES;
     }
     if (status == 200 || status == 206) return -1;
@@ -221,16 +252,16 @@ int cli_hub_list(cli_hub *h, const char *name, const char *revision, cli_reposit
     long status = 0;
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "%s", name);
-    char *escaped = h->lib->escape(h->curl, revision, 0);
+    char *escaped = h->lib.curl_easy_escape(h->curl, revision, 0);
     snprintf(url, sizeof url, "%s/api/models/%s/revision/%s?blobs=true", h->endpoint, name, escaped ? escaped : "");
-    h->lib->free(escaped);
-    h->lib->setopt(h->curl, CURLOPT_URL, url);
-    h->lib->setopt(h->curl, CURLOPT_WRITEFUNCTION, on_text);
-    h->lib->setopt(h->curl, CURLOPT_WRITEDATA, &t);
-    h->lib->setopt(h->curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)0);
+    h->lib.curl_free(escaped);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_URL, url);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, on_text);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &t);
+    h->lib.curl_easy_setopt(h->curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)0);
     *h->why = 0;
-    const CURLcode code = h->lib->perform(h->curl);
-    h->lib->getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    const CURLcode code = h->lib.curl_easy_perform(h->curl);
+    h->lib.curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
     int rc = verdict(h, code, status, name);
     json_error_t unread;
     json_t *o = rc < 0 && t.data ? cli_json(t.data, t.len, &unread) : NULL;
@@ -301,7 +332,7 @@ static size_t on_bytes(char *data, size_t size, size_t n, void *user)
     (void)size;
     if (!t->checked) { /* an error has a body, too; and a server may send all where a part was asked for */
         long status = 0;
-        t->h->lib->getinfo(t->h->curl, CURLINFO_RESPONSE_CODE, &status);
+        t->h->lib.curl_easy_getinfo(t->h->curl, CURLINFO_RESPONSE_CODE, &status);
         t->checked = true;
         t->refused = status != 206 && !(status == 200 && !t->len);
     }
@@ -359,12 +390,12 @@ static CURLcode attempt(transfer *t, const char *url, long *status)
     CURL *curl = h->curl;
     t->checked = t->refused = false;
     *h->why = 0;
-    h->lib->setopt(curl, CURLOPT_URL, url);
-    h->lib->setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
-    h->lib->setopt(curl, CURLOPT_WRITEDATA, t);
-    h->lib->setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->len);
-    const CURLcode code = h->lib->perform(curl);
-    h->lib->getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    h->lib.curl_easy_setopt(curl, CURLOPT_URL, url);
+    h->lib.curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+    h->lib.curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+    h->lib.curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->len);
+    const CURLcode code = h->lib.curl_easy_perform(curl);
+    h->lib.curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     return code;
 }
 
@@ -422,7 +453,7 @@ static int receive(transfer *t, const char *url)
 static int fetch_part(transfer *t, const cli_repository *r)
 {
     char url[8192];
-    char *name = t->h->lib->escape(t->h->curl, t->file->name, 0);
+    char *name = t->h->lib.curl_easy_escape(t->h->curl, t->file->name, 0);
     if (!name) return cli_no_memory(t->h->c);
     int n = snprintf(url, sizeof url, "%s/%s/resolve/%s/", t->h->endpoint, r->name, r->revision);
     for (const char *p = name; *p && n < (int)sizeof url - 2; p++) { /* but for the folders' strokes */
@@ -431,7 +462,7 @@ static int fetch_part(transfer *t, const cli_repository *r)
         p += stroke ? 2 : 0;
     }
     url[n] = 0;
-    t->h->lib->free(name);
+    t->h->lib.curl_free(name);
     uint64_t had;
     if (!hash_file(t, t->fd, &had)) return failed_to_write(t, errno);
     t->len = had;

@@ -200,14 +200,14 @@ static long long number_of(const precis_model *m, const precis_model_info *info,
     return 0;
 }
 
-/* Rows of the embedding. */
-static long long vocabulary_of(const precis_model *m)
+/* Rows of the embedding: its other side is as wide as the net, whichever of them the file names first. */
+static long long vocabulary_of(const precis_model *m, long long width)
 {
     size_t at;
     precis_tensor_info t = { .size = sizeof t };
     if (precis_model_find_tensor(m, "token_embd.weight", &at)) return 0;
     precis_model_get_tensor(m, at, &t);
-    return t.dims == 2 ? (long long)t.shape[0] : 0;
+    return t.dims == 2 ? (long long)t.shape[t.shape[0] == width] : 0;
 }
 
 static void print_kinds(const precis_model *m, const precis_model_info *info)
@@ -244,7 +244,7 @@ static void print_summary(const precis_model *m, const precis_model_info *info)
     const long long layers = number_of(m, info, "block_count"), width = number_of(m, info, "embedding_length"),
                     heads = number_of(m, info, "attention.head_count"),
                     keys = number_of(m, info, "attention.head_count_kv"),
-                    inner = number_of(m, info, "feed_forward_length"), vocabulary = vocabulary_of(m),
+                    inner = number_of(m, info, "feed_forward_length"), vocabulary = vocabulary_of(m, width),
                     context = number_of(m, info, "context_length");
     printf("%s", cli_color(CLI_BOLD));
     cli_say(2, "%s, %s: %llu parameters in %zu tensors, %.2f bits per weight", info->format,
@@ -256,7 +256,8 @@ static void print_summary(const precis_model *m, const precis_model_info *info)
     if (layers)
         cli_say(2, "net: %lld layers of width %lld, feed-forward %lld, %lld heads (%lld of keys)", layers, width, inner,
                 heads, keys ? keys : heads);
-    if (context) cli_say(2, "context: %lld tokens; vocabulary: %lld", context, vocabulary);
+    if (context && vocabulary) cli_say(2, "context: %lld tokens; vocabulary: %lld", context, vocabulary);
+    else if (context) cli_say(2, "context: %lld tokens", context);
     print_kinds(m, info);
 }
 

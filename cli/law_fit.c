@@ -9,7 +9,7 @@
 static const cli_option options[] = {
     { "--form", 0, "LAW",
       "the law whose constants are fitted (precis law list), or a file of your own; default chinchilla" },
-    { "--output", 'o', "OUT", "the fit (JSON), for --law FILE" },
+    { "--output", 'o', "OUT.json", "the fit (JSON), for --law FILE" },
     { "--column", 0, "VAR=NAME",
       "the column of N, D, loss, flop, bits_w ... (more than once); default: the names that are known" },
     { "--where", 0, "COLUMN=VALUES", "rows to take: values with | between (more than once: all must hold)" },

@@ -72,14 +72,28 @@ static int model_by_name(cli *c)
     return -1;
 }
 
+/* "; precis plan has it" of an option that this command lacks and another has. */
+static const char *had_by(const char *word, char text[96])
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        for (const cli_option *o = cli_commands[i]->options; o->name; o++)
+            if (!strcmp(o->name, word)) {
+                snprintf(text, 96, "; precis %s has it", cli_commands[i]->name);
+                return text;
+            }
+    return "";
+}
+
 static int no_option(const cli *c, const char *arg)
 {
-    char ask[96], word[64];
+    char ask[96], other[96], word[64];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(arg, "="), arg);
     cli_meant m = { .word = word };
     for (const cli_option *o = c->command->options; o->name; o++) cli_meant_look(&m, o->name);
     for (const cli_option *o = cli_common; o->name; o++) cli_meant_look(&m, o->name);
-    return cli_usage(c, "no option %s%s; precis %s --help lists them", arg, cli_meant_ask(&m, ask), c->command->name);
+    const char *meant = cli_meant_ask(&m, ask);
+    return cli_usage(c, "no option %s%s; precis %s --help lists them", arg, *meant ? meant : had_by(word, other),
+                     c->command->name);
 }
 
 /* Arguments from `first` on. */

@@ -81,9 +81,10 @@ bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out
     if (!strcmp(s, "exact")) return true;
     if (!strcmp(s, "bf16")) *out = PRECIS_BF16;
     else if (!strcmp(s, "mixed")) *out = PRECIS_MIXED;
+    else if (!strcmp(s, "int8")) *out = PRECIS_INT8;
     else if (!strcmp(s, "auto")) *out = precis_arithmetic_best(c->ctx);
     else {
-        cli_usage(c, "--arithmetic %s is none of exact, bf16, mixed and auto", s);
+        cli_usage(c, "--arithmetic %s is none of exact, bf16, mixed, int8 and auto", s);
         return false;
     }
     return true;

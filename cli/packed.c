@@ -42,7 +42,7 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
         return PRECIS_OK;
     }
     char copy[4096];
-    snprintf(copy, sizeof copy, "%s/%s.gguf", folder, hex);
+    snprintf(copy, sizeof copy, "%s/%s.packed.gguf", folder, hex);
     struct stat st;
     precis_status status = PRECIS_OK;
     if (stat(copy, &st)) {

@@ -3,10 +3,21 @@
  * so that a new option is safe before anyone has thought of it. */
 #include "cli.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static bool is_output(const cli_option *o) { return o->arg && !strncmp(o->arg, "OUT", 3); }
+
+/* OUT.html, OUT.html|svg: what is written has a kind, and no other's name. */
+static int named(const cli *c, const char *option, const char *kinds, const char *path)
+{
+    char endings[64];
+    snprintf(endings, sizeof endings, "%s", kinds);
+    for (char *p = endings; (p = strchr(p, '|'));) *p = ' ';
+    if (!precis_out_named(c->ctx, path, endings)) return -1;
+    return cli_usage(c, "%s %s", option, precis_ctx_message(c->ctx));
+}
 
 /* The value itself; PATH of PATH=SCALE; and each of A,B,C. */
 static precis_status apart_from(const cli *c, const char *path, const char *value)
@@ -39,7 +50,9 @@ int cli_paths(const cli *c)
     for (int i = 0; i < c->n_given && rc < 0; i++) {
         const cli_option *one = c->given[i].option;
         if (!is_output(one) || c->given[i].value != cli_get(c, one->name)) continue; /* the last value counts */
-        rc = cli_apart(c, c->given[i].value);
+        const char *kinds = strchr(one->arg, '.');
+        if (kinds) rc = named(c, one->name, kinds + 1, c->given[i].value);
+        if (rc < 0) rc = cli_apart(c, c->given[i].value);
         for (int k = 0; k < i && rc < 0; k++) {
             const cli_option *other = c->given[k].option;
             if (other == one || !is_output(other)) continue;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "OUT", "the plan (JSON), for precis quant --plan" },
+    { "--output", 'o', "OUT.json", "the plan (JSON), for precis quant --plan" },
     { "--html", 0, "OUT.html", "a page too: size against loss, the usual mixes beside it, and the loss by layer" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "OUT",
+    { "--output", 'o', "OUT.json|gguf|dat",
       "the profile (JSON; also where it goes on); or the importance matrix (.gguf; .dat, .imatrix: the legacy kind)" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--tokens", 0, "N", "at most this many tokens" },

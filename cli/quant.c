@@ -65,7 +65,7 @@ static const cli_option options[] = {
     { "--verbose", 0, NULL, "list substitutes and fallbacks by tensor, and the kernels" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME",
-      "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
+      "of that evaluation: exact (default), bf16, mixed, int8, or auto (mixed on AMX, else exact)" },
     CLI_NET_QUANT_OPTIONS,
     CLI_NET_SEARCH_OPTIONS,
     CLI_SAMPLES_OPTIONS,
@@ -171,7 +171,8 @@ static int job_json(cli *c, const precis_model *m, const precis_job *job, const 
     const char *format = cli_get(c, "--format");
     json_object_set_new(o, "verdict",
                         cli_verdict_json(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
-                                                         format && !strcmp(format, "packed") }));
+                                                         format && !strcmp(format, "packed"),
+                                                         info.architecture }));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
@@ -321,7 +322,7 @@ static int job_text(cli *c, const precis_model *m, const precis_job *job, const 
                 job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
     const char *format = cli_get(c, "--format");
     cli_verdict_print(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
-                                      format && !strcmp(format, "packed") });
+                                      format && !strcmp(format, "packed"), info.architecture });
     return cli_done(c);
 }
 

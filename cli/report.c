@@ -10,7 +10,7 @@ static const cli_option options[] = {
       "sign a manifest (OUT.manifest.json) with an Ed25519 key: a dated in-toto statement about OUT" },
     { "--verify", 0, "PUBLIC",
       "check an attestation, and the files that it names, against a public key: exit 0, or 1 when it does not hold" },
-    { "--output", 'o', "OUT", "the attestation (default: OUT.attestation.json)" },
+    { "--output", 'o', "OUT.json", "the attestation (default: OUT.attestation.json)" },
     { "--new-key", 0, "OUT", "make a pair of keys: KEY and KEY.pub" },
     { 0 },
 };

@@ -29,8 +29,8 @@ static const cli_option options[] = {
     { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights (more than once for different weights)" },
     { "--arithmetic", 0, "NAME",
-      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed "
-      "on AMX" },
+      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), int8 (one scale "
+      "a token and a row of weights), or auto: mixed on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--ignore-end", 0, NULL, "go on after an end token" },
     { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; once for each" },

@@ -32,6 +32,7 @@ typedef struct cli_verdict {
     const char *out, *method;
     uint64_t before;
     bool packed;
+    const char *architecture; /* of the model; "": the file does not say */
 } cli_verdict;
 void cli_verdict_print(const cli_verdict *v);
 json_t *cli_verdict_json(const cli_verdict *v);

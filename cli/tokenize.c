@@ -17,7 +17,7 @@ static const cli_option options[] = {
     { "--batch", 0, NULL, "the file holds texts that end in a NUL byte each: print the ids of each on a line" },
     { "--train", 0, "FILE", "learn a byte-level BPE from texts (more than once, or FILES behind it)" },
     { "--vocab", 0, "N", "with --train: tokens, the 256 bytes among them" },
-    { "--output", 'o', "OUT", "with --train: the tokenizer.json" },
+    { "--output", 'o', "OUT.json", "with --train: the tokenizer.json" },
     { "--pieces", 0, NULL, "print each token's bytes beside its id" },
     { 0 },
 };

@@ -1,4 +1,4 @@
-/* precis train - a llama from text, or from a language whose entropy is known. */
+/* precis train - a llama from text, or from a language whose entropy is known; a net of arrays from samples. */
 #include "cli.h"
 #include "spread.h"
 #include "train_log.h"
@@ -7,23 +7,25 @@
 #include <stdlib.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "OUT", "the checkpoint: a GGUF file, whole at any moment" },
+    { "--output", 'o', "OUT.gguf|onnx",
+      "the checkpoint: a GGUF file (of nets of arrays ONNX), whole at any moment" },
     { "--resume", 0, NULL,
       "go on from OUT where it is there; the bytes at the end are those of a run that was never interrupted" },
-    { "--from", 0, "MODEL", "begin with a model's numbers, and read texts by its tokenizer" },
+    { "--from", 0, "MODEL", "begin with a model's numbers, and read texts by its tokenizer; or with an ONNX net" },
     { "--qat", 0, "TYPE", "train for a type (matrices of layers), or for a list of PATTERN=TYPE (all that match)" },
     { "--plan", 0, "FILE", "train for a plan that precis plan wrote: a type for each tensor, and a cache" },
     { "--estimator", 0, "NAME", "how weights learn that are rounded: ste, lsq, pact, pareto, trust, ternary, binary" },
     { "--only", 0, "PATTERN", "train these tensors alone (more than once)" },
     { "--distill", 0, "MODEL", "learn a model's distribution, mixed with the text as the configuration says" },
     { "--adapter", 0, "r=N", "train low-rank adapters beside the weights of --from (r=8,alpha=16); any type" },
-    { "--lora", 0, "OUT", "with --adapter: the adapters, for run --lora and llama.cpp" },
-    { "--merged", 0, "OUT", "with --lora: the model with them in its weights, in its types; what that loses is said" },
+    { "--lora", 0, "OUT.gguf", "with --adapter: the adapters, for run --lora and llama.cpp" },
+    { "--merged", 0, "OUT.gguf",
+      "with --lora: the model with them in its weights, in its types; what that loses is said" },
     { "--compute", 0, "NAME",
       "products of layers in f32 (default), bf16, int8, fp8, mxfp4 or nvfp4; which are real is said" },
-    { "--quantized", 0, "OUT",
+    { "--quantized", 0, "OUT.gguf|onnx",
       "at the end, the model in the types that it was trained for; its held-out loss, run from there, is printed" },
-    { "--plot", 0, "OUT.html", "loss and rate by step: a page, or OUT.svg" },
+    { "--plot", 0, "OUT.html|svg", "loss and rate by step: a page, or a figure alone" },
     { "--results", 0, "FILE", "the history that the run is a row of (default: that of eval --gate)" },
     { "--name", 0, "NAME", "of the run in the history (default train)" },
     { "--no-history", 0, NULL, "keep no row of it" },
@@ -78,6 +80,8 @@ static int trained_json(cli *c, const precis_train_options *o, const precis_trai
     if (o->quantized) json_object_set_new(j, "quantized", json_string(o->quantized));
     if (o->lora) json_object_set_new(j, "lora", json_string(o->lora));
     if (o->quantized || o->lora) json_object_set_new(j, "served", known_number(r->served));
+    if (isfinite(r->accuracy)) json_object_set_new(j, "accuracy", json_real(r->accuracy));
+    if (isfinite(r->served_accuracy)) json_object_set_new(j, "served_accuracy", json_real(r->served_accuracy));
     if (o->merged) json_object_set_new(j, "merged_kld", known_number(r->merged_kld));
     print_line(j);
     return cli_done(c);
@@ -88,12 +92,14 @@ static int trained_text(cli *c, const precis_train_options *o, const precis_trai
     printf("%s: %llu parameters, %llu tokens", o->out, (unsigned long long)r->parameters,
            (unsigned long long)r->tokens);
     if (isfinite(r->heldout)) printf("; held out %.4f +- %.4f nats a token", r->heldout, r->heldout_error);
+    if (isfinite(r->accuracy)) printf(", %.2f %% right", 100 * r->accuracy);
     if (isfinite(r->entropy)) printf(", of which %.4f are the language's own entropy", r->entropy);
     if (r->contamination > 0) printf("; the texts have %.3g %% of what is held out", 100 * r->contamination);
     const char *file = o->quantized ? o->quantized : o->lora;
     if (file) printf("\n%s", file);
     if (o->merged) printf(", and merged: %.5f nats a token of KL divergence", r->merged_kld);
     if (file && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
+    if (isfinite(r->served_accuracy)) printf(", %.2f %% right", 100 * r->served_accuracy);
     printf("\nproducts: %s\nsha256 %s\n", r->products, r->sha256);
     return cli_done(c);
 }
@@ -161,7 +167,7 @@ static int run(cli *c)
 const cli_command cli_train = {
     "train",
     "CONFIG",
-    "train a llama from text, or from a language whose entropy is known",
+    "train a llama from text, or a net of arrays from samples with labels",
     "CONFIG is JSON: {\"model\": {\"width\", \"layers\", \"heads\", \"kv_heads\", \"hidden\", \"vocabulary\", "
     "\"qk_norm\"}, \"data\": {\"text\": [FILES],\n"
     "\"heldout\": FILE, \"context\", \"batch\"} or {\"language\": {\"seed\"}, ...}, \"steps\", \"checkpoint\": steps "
@@ -169,6 +175,9 @@ const cli_command cli_train = {
     "\"optimizer\": {\"name\", \"lr\", \"betas\", \"eps\", \"decay\", \"clip\"}, \"schedule\": {\"name\", \"warmup\", "
     "\"final\"},\n\"quant\": {\"weights\": TYPE, \"activations\": \"int8\", \"kv\": \"int8\", \"estimator\", \"from\": "
     "share, \"freeze\"}, \"only\": [PATTERNS]}.\n"
+    "Nets of arrays: {\"model\": {\"arch\": \"cnn\", \"input\": [1, 28, 28], \"classes\", \"net\": [{\"conv\": 8, "
+    "\"norm\": true,\n\"activation\": \"relu\", \"pool\": 2}, ...]}, \"data\": {\"arrays\": FILE, \"labels\": FILE, "
+    "\"heldout\": FILE,\n\"heldout_labels\": FILE, \"batch\"}, ...}, or an ONNX file by --from.\n"
     "docs/training.md has all keys; one that is not known is an error. Tokens are bytes, or those of the model that\n"
     "it begins with (--from). The checkpoint's bytes depend neither on threads nor on interruptions.\n",
     1,

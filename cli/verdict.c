@@ -66,9 +66,22 @@ static void print_size(const cli_verdict *v)
     printf("%s", cli_color(CLI_PLAIN));
 }
 
+/* Does precis know the net? Others may know one that it does not, but none a file that does not say which it is. */
+static bool is_run(const cli_verdict *v)
+{
+    const char *known;
+    for (size_t i = 0; (known = precis_list("architectures", i)); i++)
+        if (!strcmp(known, v->architecture)) return true;
+    return false;
+}
+
 static void print_loss(const cli_verdict *v)
 {
     const precis_eval_result *e = &v->job->eval;
+    if (!v->job->evaluated && !is_run(v)) {
+        cli_say(2, "Loss: not measured, since precis cannot run the model");
+        return;
+    }
     if (!v->job->evaluated) {
         cli_say(2, "Loss: not measured; precis eval %s --against ORIGINAL does it", v->out ? v->out : "OUT");
         return;
@@ -91,6 +104,12 @@ void cli_verdict_print(const cli_verdict *v)
         cli_say(2, "Read by: only precis (%s)%s", why,
                 v->packed ? "" : "; precis convert FILE -o FOLDER --format safetensors writes a folder for vLLM where "
                                  "its scheme is known there");
+    else if (!*v->architecture)
+        cli_say(2, "Read by: precis inspect and convert alone: the input does not say which architecture it is "
+                "(config.json beside it would), without which nothing runs it");
+    else if (!is_run(v))
+        cli_say(2, "Read by: llama.cpp and others that read GGUF, if they know %.40s, which precis does not run",
+                v->architecture);
     else cli_say(2, "Read by: llama.cpp, Ollama and others that read GGUF, and precis");
     if (!v->out) {
         cli_say(2, "dry run: nothing was written; -o FILE writes it");
@@ -100,7 +119,7 @@ void cli_verdict_print(const cli_verdict *v)
         cli_say(2, "Next: keep the input, or give a budget: precis quant MODEL --max-size 75%% -o %s", v->out);
     else if (v->job->evaluated && step_of(v->job->eval.kld_mean) > 2)
         cli_say(2, "Next: a larger budget loses less; precis run %s shows how it talks", v->out);
-    else cli_say(2, "Next: precis run %s", v->out);
+    else cli_say(2, "Next: precis %s %s", is_run(v) ? "run" : "inspect", v->out);
     cli_say(2, "wrote %s, and %s.manifest.json, from which --replay makes it again", v->out, v->out);
 }
 
@@ -110,7 +129,7 @@ json_t *cli_verdict_json(const cli_verdict *v)
     const precis_job *job = v->job;
     const bool own = only_precis(v, &why);
     json_t *o = json_pack("{s:f, s:b, s:s}", "part_of_input", share_of(v), "larger", share_of(v) > 1, "read_by",
-                          own ? "precis" : "gguf");
+                          own || !*v->architecture ? "precis" : "gguf");
     const char *words = job->evaluated ? scale[step_of(job->eval.kld_mean)].words : NULL;
     json_object_set_new(o, "loss", words ? json_string(words) : json_null());
     return o;
@@ -119,18 +138,15 @@ json_t *cli_verdict_json(const cli_verdict *v)
 int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, bool packed)
 {
     static const struct { const char *end, *help; } others[] = {
-        { ".safetensors", "precis convert OUT.gguf -o FOLDER --format safetensors makes that of it" },
-        { ".onnx", "nets of arrays become ONNX, language models do not" }, { ".pt", "nothing here writes it" },
-        { ".pth", "nothing here writes it" },            { ".pt2", "nothing here writes it" },
-        { ".ckpt", "nothing here writes it" },           { ".bin", "nothing here writes it" },
-        { ".npz", "nothing here writes it" },            { ".h5", "nothing here writes it" },
-        { ".tflite", "nothing here writes it" },         { ".json", "the manifest is written beside it" },
-        { ".zip", "nothing here writes it" },            { ".ggml", "it is GGUF's predecessor" },
+        { ".safetensors", "; precis convert OUT.gguf -o FOLDER --format safetensors makes that of it" },
+        { ".onnx", "; nets of arrays become ONNX, language models do not" },
+        { ".json", "; the manifest is written beside it" },
     };
-    const char *own = NULL;
+    const char *own = NULL, *help = "";
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (cli_ends(out, others[i].end))
-            return cli_usage(c, "-o %s: what is written here is GGUF; name it .gguf (%s)", out, others[i].help);
+        if (cli_ends(out, others[i].end)) help = others[i].help;
+    if (precis_out_named(c->ctx, out, "gguf"))
+        return cli_usage(c, "-o %s%s", precis_ctx_message(c->ctx), help);
     if (!cli_ends(out, ".gguf") || cli_ends(out, ".precis.gguf") || cli_ends(out, ".packed.gguf")) return -1;
     const int stem = (int)strlen(out) - 5;
     if (packed)

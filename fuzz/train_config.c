@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!pcs_train_config_parse(ctx, &c, "fuzz", text, size)) {
         if (!c.steps || !c.context || !c.batch || !c.optimizer || !c.schedule) abort();
         if (pcs_train_config_text(&c, &b)) abort();
+        if (c.arrays.data && pcs_train_arrays_text(&c, &b)) abort();
     }
     pcs_train_config_close(&c);
     pcs_buf_free(&b);

@@ -32,6 +32,10 @@ PRECIS_API precis_status precis_out_check(precis_ctx *ctx, const char *path, con
  * under another name. Other spellings and links of a path are the same file. */
 PRECIS_API precis_status precis_out_apart(precis_ctx *ctx, const char *path, const char *other);
 
+/* PRECIS_EINVAL when the last part of a file's name, after its dot, is what files of another kind are called by.
+ * endings: those of what is to be written, the usual one first, with blanks between ("html svg"); "" is a folder. */
+PRECIS_API precis_status precis_out_named(precis_ctx *ctx, const char *path, const char *endings);
+
 typedef struct precis_convert_report precis_convert_report;
 /* Write a model in another container: a file for GGUF, a folder that must not exist (or be empty) for the others; whole
  * or not at all. Tokenizer and chat template go along. *report is owned by the caller. PRECIS_EUNSUPPORTED names the

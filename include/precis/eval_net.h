@@ -50,6 +50,8 @@ typedef struct precis_eval_net_result {
     precis_gate_result gate;        /* with max_drop                                                         */
     int         share;     /* the score is a share of samples: to_wrong, to_right, mcnemar hold              */
     int         by_reference; /* without labels: what the reference says is right                            */
+    double      loss, loss_reference; /* accuracy: mean cross entropy in nats, of logits or probabilities;
+                                         NaN: none                                                           */
 } precis_eval_net_result;
 
 /* Runs the net, and the reference (may be NULL) on the same samples. PRECIS_EINVAL: labels that are not the samples',

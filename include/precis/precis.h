@@ -23,6 +23,7 @@
 #include "precis/net.h"
 #include "precis/net_predict.h"
 #include "precis/net_search.h"
+#include "precis/part.h"
 #include "precis/plan.h"
 #include "precis/profile.h"
 #include "precis/quant.h"

@@ -48,7 +48,7 @@ typedef struct precis_net_quant_options {
     const char *mode;        /* "static": ranges from calibration; "dynamic": from each run; "weights": weights alone */
     const char *observer;    /* a name of `precis list observers`; NULL: minmax                                  */
     const char *activations; /* "u8", "s8", "u16", "s16"; NULL: u8                                               */
-    const char *weights;     /* "int8", "int4", "fp8"; NULL: int8                                                */
+    const char *weights;     /* "int8", "int4", "int2", "fp8"; NULL: int8                                        */
     const char *like;        /* "precis", "torch", "onnxruntime": whose placements and numbers; NULL: precis     */
     const char *backend;     /* of `precis list backends`: what it cannot run is refused; NULL: any              */
     uint32_t group;          /* int4: weights that share a scale; 0: 32                                          */

@@ -1,4 +1,4 @@
-/* precis/report.h - what a third party can check, and what a build has. Stage: REPORT. */
+/* precis/report.h - what a third party can check; what a build has: part.h. Stage: REPORT. */
 #ifndef PRECIS_REPORT_H
 #define PRECIS_REPORT_H
 
@@ -30,11 +30,6 @@ typedef struct precis_attestation {
  * PRECIS_OK also when it is not valid; PRECIS_EFORMAT when the file is no such envelope, or the key no Ed25519 key. */
 PRECIS_API precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char *public_key_path,
                                               precis_attestation *result);
-
-/* A library that a build may lack, by a name of precis_list("parts") or its option's ("SQLite", "SQLITE"): PRECIS_OK,
- * or PRECIS_EUNSUPPORTED with a sentence that begins with `what` and names the package and cmake's option;
- * PRECIS_EINVAL: there is no such part. libcurl, libedit and MPI are the command line's. Any thread. */
-PRECIS_API precis_status precis_part_need(precis_ctx *ctx, const char *part, const char *what);
 
 #ifdef __cplusplus
 }

@@ -19,11 +19,14 @@ extern "C" {
  * PRECIS_BF16: weights (but those of F32) and activations as bfloat16, summed in f32 over whole rows in the order of
  * AMX's tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine.
  * PRECIS_MIXED: PRECIS_BF16 for multiplications of 32 and more rows of activations, PRECIS_FAST for fewer (and for
- * experts): the fastest for prompts and for generated tokens; its results depend on how many tokens a call has. */
+ * experts): the fastest for prompts and for generated tokens; its results depend on how many tokens a call has.
+ * PRECIS_INT8: activations as int8 with one scale for each token (2208.07339, section 2) by weights whose rows are int8
+ * with one scale (INT8_C and INT8_T to INT2_C and INT2_T, P4, P4S, TERNARY, BINARY; TQ1_0 and TQ2_0 where the scales of
+ * a row are equal), with exact sums; PRECIS_FAST for others. It is what a scheme such as W8A8 means. */
 typedef enum precis_arithmetic {
-    PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED
+    PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED, PRECIS_INT8
 } precis_arithmetic;
-/* "fast", "weights-only", "emulated", "bf16", "mixed"; static storage. */
+/* "fast", "weights-only", "emulated", "bf16", "mixed", "int8"; static storage; NULL: there is no such. */
 PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
 /* PRECIS_MIXED where the context's processor has tiles for it, else PRECIS_FAST. */
 PRECIS_API precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx);
@@ -82,8 +85,8 @@ typedef struct precis_runner_options {
     precis_arithmetic arithmetic;
     uint32_t          context;    /* tokens per sequence; 0: the model's own, at most 4096; or _OWN    */
     uint32_t          sequences;  /* that live side by side; 0: 1                                      */
-    uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16 and mixed: 512, for which
-                                     weights are decoded once) */
+    uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16, mixed and int8: 512, for
+                                     which weights are decoded once) */
     uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
     /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */
     const char       *k_type;

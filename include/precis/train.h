@@ -64,6 +64,7 @@ typedef struct precis_train_result {
     const char *products; /* in which arithmetic each product was, and whether it was real; static storage */
     double   served;     /* held-out loss of `quantized`, or of `from` with `lora`, when it is run; NaN: none */
     double   merged_kld; /* of `merged` from `from` with `lora`: nats a token of the held-out text; NaN */
+    double   accuracy, served_accuracy; /* of held-out samples: as trained, of `quantized` when it is run; NaN       */
 } precis_train_result;
 
 /* Train as the configuration file says. PRECIS_EFORMAT names the key of the configuration, or what is wrong with the

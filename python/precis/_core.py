@@ -1,6 +1,7 @@
 """The library, loaded; errors, the context, and what is common to all objects that are made from one."""
 import ctypes
 import enum
+import itertools
 import keyword
 import operator
 import os
@@ -99,7 +100,8 @@ def choice(value, names, name):
     return names.index(value)
 
 
-ARITHMETICS = [library.precis_arithmetic_name(i).decode() for i in range(3)]
+ARITHMETICS = [name.decode() for name in
+               itertools.takewhile(bool, map(library.precis_arithmetic_name, itertools.count()))]
 INTEGERS = {ctypes.c_int, ctypes.c_uint, ctypes.c_size_t, ctypes.c_int32, ctypes.c_uint32, ctypes.c_int64,
             ctypes.c_uint64}
 SETTABLE = INTEGERS | {ctypes.c_char_p, ctypes.c_double, ctypes.c_float}

@@ -82,7 +82,7 @@ class Chat(Object):
 class Runner(Object):
     """A model with its KV caches.
 
-    Options: arithmetic ("fast", "weights-only", "emulated"), context_size (tokens of a sequence), sequences, batch,
+    Options: arithmetic ("fast", "weights-only", "emulated", "bf16", "mixed", "int8"), context_size (tokens of a sequence), sequences, batch,
     outputs (logit rows of one call), k_type, v_type, pack ("off", "load", "background"), pages."""
 
     def __init__(self, model, **settings):

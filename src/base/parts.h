@@ -5,7 +5,7 @@
 #include "base/base.h"
 
 typedef enum pcs_part {
-#define PART(id, name, package, purpose) PCS_PART_##id,
+#define PART(id, name, headers, library, others, purpose) PCS_PART_##id,
 #include "base/parts.def"
 #undef PART
     PCS_PARTS

@@ -26,7 +26,7 @@ typedef struct {
     const int32_t *next;
     size_t vocabulary;
     score *out;
-    const pcs_logits *kept; /* of the reference, instead; or NULL */
+    const pcs_kept_logits *kept; /* of the reference, instead; or NULL */
     size_t first;           /* row of it */
     float *scratch;         /* [threads][vocabulary] */
     /* b is what codes for a file stand for: figures are then those that the file will give; or NULL */
@@ -137,7 +137,7 @@ typedef struct {
     size_t n_scores;
     float *scratch;    /* [threads][vocabulary], with logits of a file */
     bool kept;         /* the reference's logits are those of `logits` */
-    pcs_logits logits;
+    pcs_kept_logits logits;
     pcs_out *out;      /* where they go; or NULL */
     pcs_logits_row *made;
     int16_t *codes;    /* [outputs][vocabulary] */

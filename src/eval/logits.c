@@ -43,10 +43,10 @@ static precis_status check_keys(const precis_model *m, const pcs_logits_of *of, 
     return strcmp(model, hex) ? differs(m, "reference", model, hex) : PRECIS_OK;
 }
 
-precis_status pcs_logits_open(precis_ctx *ctx, pcs_logits *l, const char *path, const pcs_logits_of *of,
+precis_status pcs_logits_open(precis_ctx *ctx, pcs_kept_logits *l, const char *path, const pcs_logits_of *of,
                               const precis_model *reference)
 {
-    *l = (pcs_logits){ .n = of->windows * pcs_logits_rows(of->window), .vocabulary = of->vocabulary };
+    *l = (pcs_kept_logits){ .n = of->windows * pcs_logits_rows(of->window), .vocabulary = of->vocabulary };
     precis_status st = precis_model_open(ctx, &l->file, path);
     if (!st) st = check_keys(l->file, of, reference);
     if (st) return st;
@@ -67,10 +67,10 @@ precis_status pcs_logits_open(precis_ctx *ctx, pcs_logits *l, const char *path, 
     return PRECIS_OK;
 }
 
-void pcs_logits_close(pcs_logits *l)
+void pcs_logits_close(pcs_kept_logits *l)
 {
     precis_model_close(&l->file);
-    *l = (pcs_logits){ .n = 0 };
+    *l = (pcs_kept_logits){ .n = 0 };
 }
 
 static void decode_row(const int16_t *codes, size_t n, float low, float step, float *x)
@@ -78,7 +78,7 @@ static void decode_row(const int16_t *codes, size_t n, float low, float step, fl
     for (size_t i = 0; i < n; i++) x[i] = low + step * (float)(codes[i] + 32768);
 }
 
-pcs_logits_row pcs_logits_get(const pcs_logits *l, size_t i, float *x)
+pcs_logits_row pcs_logits_get(const pcs_kept_logits *l, size_t i, float *x)
 {
     pcs_logits_row r;
     memcpy(&r, l->rows + i * sizeof r, sizeof r);

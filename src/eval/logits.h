@@ -22,22 +22,22 @@ typedef struct pcs_logits_of {
 
 typedef struct { double low, step, log_sum, nll, best; } pcs_logits_row;
 
-typedef struct pcs_logits {
+typedef struct pcs_kept_logits {
     precis_model *file;
     const uint8_t *codes, *rows;
     size_t n, vocabulary;
-} pcs_logits;
+} pcs_kept_logits;
 
 /* Rows that windows of so many tokens have: the second half, but for the last. */
 static inline size_t pcs_logits_rows(uint32_t window) { return window - 1 - window / 2; }
 
 /* PRECIS_EINVAL where the file is of another text, arithmetic or (reference not NULL)
  * model, and says which. After a failure, too, close. */
-precis_status pcs_logits_open(precis_ctx *ctx, pcs_logits *l, const char *path, const pcs_logits_of *of,
+precis_status pcs_logits_open(precis_ctx *ctx, pcs_kept_logits *l, const char *path, const pcs_logits_of *of,
                               const precis_model *reference);
-void pcs_logits_close(pcs_logits *l);
+void pcs_logits_close(pcs_kept_logits *l);
 /* Row i as numbers, x[vocabulary]. */
-pcs_logits_row pcs_logits_get(const pcs_logits *l, size_t i, float *x);
+pcs_logits_row pcs_logits_get(const pcs_kept_logits *l, size_t i, float *x);
 
 /* Codes of a row of logits whose next token is `next`; x becomes what the codes stand for. */
 pcs_logits_row pcs_logits_code(const pcs_kernels *k, float *x, size_t vocabulary, int32_t next, int16_t *codes);

@@ -7,11 +7,17 @@
 #include "base/json.h"
 #include "base/parts.h"
 #include "precis/eval.h"
+#include "precis/part.h"
 
 #include <stdio.h>
 #include <unistd.h>
 #if PCS_HAVE_ZIP
 #include <zip.h>
+
+#define ZIP_CALLS(F) \
+    F(zip_source_buffer_create) F(zip_source_free) F(zip_open_from_source) F(zip_discard) F(zip_fopen) F(zip_fread) \
+    F(zip_fclose)
+PRECIS_PART_FUNCTIONS("ZIP", libzip, ZIP_CALLS)
 #endif
 
 enum { NUMBERS = 9000, UDHR = 6000 };
@@ -120,19 +126,21 @@ static precis_status from_zip(precis_ctx *ctx, pcs_buf *b, const char *path, con
 {
     pcs_file own;
     precis_status st = pcs_file_open(ctx, &own, path); /* not by libzip, which would wait for a pipe */
+    libzip lib;
+    if (!st && (st = libzip_open(ctx, path, &lib))) pcs_file_close(ctx, &own);
     if (st) return st;
-    zip_source_t *source = zip_source_buffer_create(own.map, own.size, 0, NULL);
-    zip_t *z = source ? zip_open_from_source(source, ZIP_RDONLY, NULL) : NULL;
+    zip_source_t *source = lib.zip_source_buffer_create(own.map, own.size, 0, NULL);
+    zip_t *z = source ? lib.zip_open_from_source(source, ZIP_RDONLY, NULL) : NULL;
     if (!z) {
-        zip_source_free(source);
+        lib.zip_source_free(source);
         pcs_file_close(ctx, &own);
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: it cannot be opened as a zip archive", path);
     }
-    zip_file_t *f = zip_fopen(z, file, 0);
+    zip_file_t *f = lib.zip_fopen(z, file, 0);
     unsigned char raw[UDHR];
-    const zip_int64_t n = f ? zip_fread(f, raw, sizeof raw) : -1;
-    if (f) zip_fclose(f);
-    zip_discard(z);
+    const zip_int64_t n = f ? lib.zip_fread(f, raw, sizeof raw) : -1;
+    if (f) lib.zip_fclose(f);
+    lib.zip_discard(z);
     pcs_file_close(ctx, &own);
     if (n <= 0) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %s cannot be read in it", path, file);
     const bool latin = pcs_ends(file, "Latin1");

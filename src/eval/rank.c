@@ -19,7 +19,7 @@ precis_status pcs_ranks(precis_ctx *ctx, const double *v, size_t n, double *out)
     for (size_t i = 0; i < n; i++) r[i] = (ranked){ v[i], i };
     qsort(r, n, sizeof *r, by_value);
     for (size_t i = 0, e; i < n; i = e) {
-        for (e = i; e < n && r[e].value == r[i].value; e++) {}
+        for (e = i + 1; e < n && r[e].value == r[i].value; e++) {} /* a NaN is not even what it is itself */
         for (size_t k = i; k < e; k++) out[r[k].at] = (double)(i + e - 1) / 2;
     }
     pcs_free(ctx, r);

@@ -71,6 +71,34 @@ static char *field(char **p, bool *last)
     return start;
 }
 
+/* A record of the file. False: it holds no pair, as a heading at the beginning or an empty line. */
+typedef struct { char *one, *two; double score; } pair;
+
+static bool read_pair(char **p, pair *out)
+{
+    bool last;
+    char *end;
+    *out = (pair){ .one = field(p, &last) };
+    out->two = last ? NULL : field(p, &last);
+    char *score = out->two && !last ? field(p, &last) : NULL;
+    while (!last) field(p, &last);
+    if (!score) return false;
+    out->score = strtod(score, &end);
+    while (*end == ' ' || *end == '\r') end++;
+    return end != score && !*end && isfinite(out->score);
+}
+
+/* What stands at `at` of the file, where no pair does. */
+static precis_status no_pair(precis_ctx *ctx, const char *csv, size_t at, size_t end)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < at; i++) line += csv[i] == '\n';
+    if (line == 1) return PRECIS_OK;
+    while (at < end && (csv[at] == '\n' || csv[at] == '\r' || csv[at] == ' ')) at++;
+    return at == end ? PRECIS_OK
+                     : pcs_fail(ctx, PRECIS_EFORMAT, "line %zu: no sentence,sentence,score of a finite number", line);
+}
+
 precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len,
                                      precis_arithmetic arithmetic, precis_similarity *result)
 {
@@ -90,20 +118,21 @@ precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model,
     if (!st) st = precis_tokenizer_open(ctx, &t, model);
     float *a = st ? NULL : pcs_alloc(ctx, 2 * (size_t)r->lm.width, sizeof *a), *b = st ? NULL : a + r->lm.width;
     if (!st && !a) st = PRECIS_ENOMEM;
+    if (!st && memchr(csv, 0, len)) st = pcs_fail(ctx, PRECIS_EFORMAT, "the pairs are no text: a byte is 0");
     if (!st) memcpy(copy, csv, len);
     for (char *p = copy; !st && *p;) {
-        bool last;
-        char *one = field(&p, &last), *two = last ? NULL : field(&p, &last),
-             *score = two && !last ? field(&p, &last) : NULL, *end = score;
-        const double v = score ? strtod(score, &end) : 0;
-        while (!last) field(&p, &last);
-        if (!score || end == score) continue; /* a heading, or an empty line */
-        st = precis_embed_text(r, t, one, strlen(one), a);
-        if (!st) st = precis_embed_text(r, t, two, strlen(two), b);
+        const size_t at = (size_t)(p - copy);
+        pair of;
+        if (!read_pair(&p, &of)) {
+            st = no_pair(ctx, csv, at, (size_t)(p - copy));
+            continue;
+        }
+        st = precis_embed_text(r, t, of.one, strlen(of.one), a);
+        if (!st) st = precis_embed_text(r, t, of.two, strlen(of.two), b);
         double dot = 0;
         for (uint32_t c = 0; c < r->lm.width && !st; c++) dot += (double)a[c] * b[c];
         got[n] = dot;
-        want[n++] = v;
+        want[n++] = of.score;
         if (!st) st = pcs_progress(ctx, "embed", (uint64_t)(p - copy), len);
     }
     if (!st && n < 3) st = pcs_fail(ctx, PRECIS_EINVAL, "%zu pairs; lines are sentence,sentence,score", n);

@@ -5,9 +5,13 @@
 
 #include "base/file.h"
 #include "base/parts.h"
+#include "precis/part.h"
 
 #if PCS_HAVE_BZIP2
 #include <bzlib.h>
+
+#define BZIP2_CALLS(F) F(BZ2_bzDecompressInit) F(BZ2_bzDecompress) F(BZ2_bzDecompressEnd)
+PRECIS_PART_FUNCTIONS("BZIP2", libbz2, BZIP2_CALLS)
 #endif
 #include <unistd.h>
 
@@ -47,20 +51,23 @@ static precis_status inflate_bz2(precis_ctx *ctx, const char *path, char **text,
     pcs_buf out;
     pcs_buf_init(&out, ctx, TEXT_LIMIT);
     bz_stream s = { .next_in = packed, .avail_in = (unsigned)*len };
-    precis_status st = BZ2_bzDecompressInit(&s, 0, 0) == BZ_OK ? PRECIS_OK : PRECIS_ENOMEM;
+    libbz2 lib;
+    precis_status st = libbz2_open(ctx, path, &lib);
+    const bool opened = !st;
+    if (!st && lib.BZ2_bzDecompressInit(&s, 0, 0) != BZ_OK) st = PRECIS_ENOMEM;
     char block[65536];
     int rc = BZ_OK;
     while (!st && rc != BZ_STREAM_END) {
         s.next_out = block;
         s.avail_out = sizeof block;
-        rc = BZ2_bzDecompress(&s);
+        rc = lib.BZ2_bzDecompress(&s);
         if (rc != BZ_OK && rc != BZ_STREAM_END)
             st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: its compressed data are damaged", path);
         else if (rc == BZ_OK && s.avail_out == sizeof block && !s.avail_in)
             st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: it ends too early", path);
         else st = pcs_buf_add(&out, block, sizeof block - s.avail_out);
     }
-    BZ2_bzDecompressEnd(&s);
+    if (opened) lib.BZ2_bzDecompressEnd(&s);
     if (!st) st = pcs_buf_add(&out, "", 1);
     pcs_free(ctx, packed);
     *text = out.data;

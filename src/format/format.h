@@ -107,6 +107,13 @@ typedef struct pcs_format {
                                          (number.h); the last has 0 bytes. NULL: weights must be decoded to see */
     float largest;           /* |w| that it can hold wherever it stands in a tensor; 0: all that F32 has */
     const pcs_form *form;    /* of a block in panels; NULL: the block itself */
+    /* -- rows of whole numbers with one scale (kernel/int8.h) ----------------------------------- */
+    /* A row of n weights as w = s c, |c| <= 128; c has room for PCS_ROW_PAD more, or is NULL: the answer is wanted,
+     * which scales alone give (n 0: and of those the first). false: this row is none. NULL: none is. */
+    bool (*codes_row)(const uint8_t *src, size_t n, int8_t *c, float *s);
+    /* Its codes are fields of so many bits behind the head, in little-endian bit order: c + 2^(bits - 1), or with
+     * code_lo -1 c + 1, of one bit (c + 1) / 2. 0: they lie otherwise. */
+    uint8_t row_bits;
 } pcs_format;
 
 /* The table, in the order of formats.def; ends with NULL. */

@@ -51,6 +51,32 @@ static void row_p4s(const uint8_t *src, size_t n, int8_t *q, float *d, float *m)
     unpack_row(&pcs_format_p4s, src, n, q, d, m);
 }
 
+/* Codes times multipliers. P4S: one that no encoder writes may be too large. */
+static void multiplied(const pcs_format *f, const uint8_t *block, int8_t *c)
+{
+    int8_t q[64];
+    float d[4];
+    f->unpack(block, q, d, NULL);
+    for (uint32_t i = 0; i < f->block; i++) c[i] = (int8_t)(q[i] * (int)d[i / 16]);
+}
+static bool codes_p4(const uint8_t *src, size_t n, int8_t *c, float *s)
+{
+    *s = pcs_bits_f32(pcs_load32(src));
+    for (size_t i = 0; i < n && c; i += 64) multiplied(&pcs_format_p4, src + 4 + i / 64 * 33, c + i);
+    return true;
+}
+static bool codes_p4s(const uint8_t *src, size_t n, int8_t *c, float *s)
+{
+    *s = pcs_bits_f32(pcs_load32(src));
+    for (size_t i = 0; i < n; i += 32) {
+        const uint8_t *block = src + 4 + i / 32 * 17;
+        const int m = (int8_t)block[0];
+        if (m > 15 || m < -15) return false;
+        if (c) multiplied(&pcs_format_p4s, block, c + i);
+    }
+    return true;
+}
+
 /* ---- multipliers --------------------------------------------------------------------------------- */
 
 /* Multipliers of both signs? */
@@ -181,10 +207,12 @@ static void encode(const pcs_encode_args *a)
 const pcs_format pcs_format_p4 = {
     .name = "P4", .id = 1400, .block = 64, .bytes = 33, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8,
     .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
-    .unpack = unpack_p4, .unpack_row = row_p4, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
+    .unpack = unpack_p4, .unpack_row = row_p4, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)),
+    .codes_row = codes_p4
 };
 const pcs_format pcs_format_p4s = {
     .name = "P4S", .id = 1401, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8,
     .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
-    .unpack = unpack_p4s, .unpack_row = row_p4s, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
+    .unpack = unpack_p4s, .unpack_row = row_p4s, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)),
+    .codes_row = codes_p4s
 };

@@ -88,6 +88,15 @@ PCS_INLINE void pcs_head_put(float d, int zero, bool affine, uint8_t *dst)
         .largest = 65504.0f * ((affine) ? (float)((1 << (bits)) - 1) / 2 : (float)PCS_CODE_HI(bits, affine)) \
     };
 
+/* codes_row of symmetric rows of C and T. */
+PCS_INLINE bool pcs_row_of_codes(const uint8_t *src, size_t n, int bits, int offset, int8_t *c, float *s)
+{
+    float none;
+    pcs_head_get(src, false, s, &none);
+    for (size_t i = 0; i < n && c; i += 32) pcs_bits_get(src + 4 + i / 8 * (size_t)bits, bits, 32, offset, c + i);
+    return true;
+}
+
 #define PCS_SCHEME_ROW(ID, NAME, ident, bits, affine, whole)                                              \
     static void unpack_##ident(const uint8_t *src, int8_t *q, float *d, float *m)                         \
     {                                                                                                     \
@@ -115,12 +124,17 @@ PCS_INLINE void pcs_head_put(float d, int zero, bool affine, uint8_t *dst)
         for (size_t i = 0; i < n; i += 32, dst += 4 * bits)                                               \
             pcs_bits_put(q + i, bits, 32, PCS_SHIFT(bits, affine), dst);                                  \
     }                                                                                                     \
+    static bool codes_##ident(const uint8_t *src, size_t n, int8_t *c, float *s)                          \
+    {                                                                                                     \
+        return pcs_row_of_codes(src, n, bits, PCS_SHIFT(bits, affine), c, s);                             \
+    }                                                                                                     \
     const pcs_format pcs_format_##ident = {                                                               \
         .name = NAME, .id = ID, .block = 32, .bytes = 4 * bits, .kind = PCS_QUANT, .group = 32,           \
         .has_min = affine, .code_lo = PCS_CODE_LO(bits, affine), .code_hi = PCS_CODE_HI(bits, affine),    \
         .head = affine ? 8 : 4, .padded = true, .tensor = whole, .bound = PCS_SCHEME_BOUND(bits, affine), \
         .unpack = unpack_##ident, .pack = pack_##ident, .unpack_row = row_##ident,                        \
-        .pack_row = pack_row_##ident, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))                      \
+        .pack_row = pack_row_##ident, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)),                     \
+        .codes_row = affine ? NULL : codes_##ident, .row_bits = affine ? 0 : bits                         \
     };
 
 #define PCS_SCHEMES(ID, bits)                                                         \

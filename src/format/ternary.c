@@ -26,12 +26,17 @@ static void pack_row_ternary(size_t n, const int8_t *q, float d, int zero, uint8
     for (size_t i = 0; i < n; i += 32) pcs_bits_put(q + i, 2, 32, 1, dst + 4 + i / 4);
 }
 
+static bool codes_ternary(const uint8_t *src, size_t n, int8_t *c, float *s)
+{
+    return pcs_row_of_codes(src, n, 2, 1, c, s);
+}
+
 const pcs_format pcs_format_ternary = {
     .name = "TERNARY", .id = 1300, .block = 32, .bytes = 8, .kind = PCS_QUANT, .group = 32, .code_lo = -1,
     .code_hi = 1, .head = 4, .padded = true,
     .tensor = true, .bound = 1.01, .twin = "TQ2_0", .unpack = unpack_ternary, .pack = pack_ternary,
     .unpack_row = row_ternary, .pack_row = pack_row_ternary,
-    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
+    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)), .codes_row = codes_ternary, .row_bits = 2
 };
 
 /* 1: plus, 0: minus. */
@@ -81,10 +86,18 @@ static void encode_binary(const pcs_encode_args *a)
     }
 }
 
+static bool codes_binary(const uint8_t *src, size_t n, int8_t *c, float *s)
+{
+    float none;
+    pcs_head_get(src, false, s, &none);
+    for (size_t i = 0; i < n && c; i += 32) signs(src + 4 + i / 8, c + i);
+    return true;
+}
+
 const pcs_format pcs_format_binary = {
     .name = "BINARY", .id = 1301, .block = 32, .bytes = 4, .kind = PCS_QUANT, .group = 32, .code_lo = -1,
     .code_hi = 1, .head = 4, .padded = true, .bound = 1.01,
     .unpack = unpack_binary, .pack = pack_binary, .unpack_row = row_binary, .pack_row = pack_row_binary,
     .encode = encode_binary,
-    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
+    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)), .codes_row = codes_binary, .row_bits = 1
 };

@@ -48,10 +48,23 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 #define TO_ROW(c) BYTE_OF(PCS_FIVE_VALUE(c))
 static const uint8_t recode[2][256] = { PCS_ALL_BYTES(TO_PANEL), PCS_ALL_BYTES(TO_ROW) };
 
+/* Ternary models that were trained so have one scale, which all blocks repeat. */
+static bool codes_row(const uint8_t *src, size_t n, int8_t *c, float *s)
+{
+    float d[16];
+    *s = pcs_f16_to_f32(pcs_load16(src + 52));
+    for (size_t i = 0; i < n; i += 256) {
+        const uint8_t *block = src + i / 256 * 54;
+        if (pcs_load16(block + 52) != pcs_load16(src + 52)) return false;
+        if (c) unpack(block, c + i, d, NULL);
+    }
+    return true;
+}
+
 static const pcs_field fields[] = { { 52, 2, 2, false }, { 0, 48, 4, false }, { 48, 4, 4, false }, { 0 } };
 
 const pcs_format pcs_format_tq1_0 = {
     .name = "TQ1_0", .id = 34, .block = 256, .bytes = 54, .kind = PCS_QUANT, .group = 256, .code_lo = -1, .code_hi = 1,
     .bound = 0.502, .substitute = "Q4_0", .unpack = unpack, .pack = pack, .fields = fields, .recode = recode,
-    .numbers = PCS_NUMBERS(PCS_F16_AT(52)), .largest = 65504.0f
+    .numbers = PCS_NUMBERS(PCS_F16_AT(52)), .largest = 65504.0f, .codes_row = codes_row
 };

@@ -17,10 +17,23 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 64, p->d);
 }
 
+/* Ternary models that were trained so have one scale, which all blocks repeat. */
+static bool codes_row(const uint8_t *src, size_t n, int8_t *c, float *s)
+{
+    float d[16];
+    *s = pcs_f16_to_f32(pcs_load16(src + 64));
+    for (size_t i = 0; i < n; i += 256) {
+        const uint8_t *block = src + i / 256 * 66;
+        if (pcs_load16(block + 64) != pcs_load16(src + 64)) return false;
+        if (c) unpack(block, c + i, d, NULL);
+    }
+    return true;
+}
+
 static const pcs_field fields[] = { { 64, 2, 2, false }, { 0, 64, 4, false }, { 0 } };
 
 const pcs_format pcs_format_tq2_0 = {
     .name = "TQ2_0", .id = 35, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 256, .code_lo = -1, .code_hi = 1,
     .bound = 0.502, .substitute = "Q4_0", .unpack = unpack, .pack = pack, .fields = fields,
-    .numbers = PCS_NUMBERS(PCS_F16_AT(64)), .largest = 65504.0f
+    .numbers = PCS_NUMBERS(PCS_F16_AT(64)), .largest = 65504.0f, .codes_row = codes_row
 };

@@ -80,6 +80,6 @@ void pcs_move(const pcs_arg *out, const pcs_arg *in, int64_t offset, const int64
 void pcs_dense(uint32_t dims, const int64_t *shape, int64_t *strides);
 
 /* Why ops of nets of arrays have no gradient. */
-#define PCS_NO_GRADIENT_OF_ARRAYS "nets of arrays are run, and not trained"
+#define PCS_NO_GRADIENT_OF_ARRAYS "nets of arrays that hold it are run, and not trained"
 
 #endif

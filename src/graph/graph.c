@@ -24,15 +24,6 @@ const pcs_op *pcs_op_by_name(const char *name)
     return NULL;
 }
 
-static const struct { const char *name; size_t bytes; } dtypes[] = {
-#define DTYPE(name, bytes, what) { #name, bytes },
-#include "graph/dtypes.def"
-#undef DTYPE
-};
-
-const char *pcs_dtype_name(pcs_dtype d) { return dtypes[d].name; }
-size_t pcs_dtype_bytes(pcs_dtype d) { return dtypes[d].bytes; }
-
 precis_status precis_graph_open(precis_ctx *ctx, precis_graph **out)
 {
     *out = NULL;
@@ -87,6 +78,8 @@ precis_value pcs_graph_add_value(precis_graph *g, const pcs_value *v)
                                          : d >= 0 && (!d || pcs_i64_mul(n, d, &n)) && n <= (int64_t)1 << 48;
         if (!ok) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: dimension %u is %lld", v->name, i, (long long)d);
     }
+    char text[128];
+    if (pcs_value_short(v, text, sizeof text)) return pcs_graph_fail(g, PRECIS_EFORMAT, "value %s: %s", v->name, text);
     if (g->n_values == g->cap_values) {
         const size_t cap = g->cap_values ? g->cap_values * 2 : 256;
         pcs_value *grown = pcs_grow(g->ctx, g->values, g->n_values * sizeof *grown, cap, sizeof *grown);
@@ -128,18 +121,27 @@ precis_value pcs_graph_state(precis_graph *g, const char *name, uint32_t dims, c
 }
 
 precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims,
-                              const int64_t *shape, const void *data)
+                              const int64_t *shape, pcs_store store)
 {
     const pcs_value v = {
-        .name = name, .dtype = PCS_STORED, .role = PCS_CONSTANT, .dims = dims, .data = data, .format = f,
+        .name = name, .dtype = PCS_STORED, .role = PCS_CONSTANT, .dims = dims, .store = store, .format = f,
     };
     return add_leaf(g, &v, shape);
+}
+
+/* Of an array that its maker gives with a shape, and so with as many bytes as that takes. */
+static pcs_store as_many(pcs_dtype d, uint32_t dims, const int64_t *shape, const void *data, pcs_keeper keeper)
+{
+    pcs_value like = { .dtype = d, .dims = dims < PCS_GRAPH_DIMS ? dims : PCS_GRAPH_DIMS };
+    for (uint32_t i = 0; i < like.dims; i++) like.shape[i] = shape[i];
+    return pcs_store_rows(data, pcs_value_bytes(&like), keeper);
 }
 
 precis_value pcs_graph_codes(precis_graph *g, const char *name, const pcs_code_value *codes)
 {
     const pcs_value v = {
-        .name = name, .dtype = codes->dtype, .role = PCS_CONSTANT, .dims = codes->dims, .data = codes->data,
+        .name = name, .dtype = codes->dtype, .role = PCS_CONSTANT, .dims = codes->dims,
+        .store = as_many(codes->dtype, codes->dims, codes->shape, codes->data, PCS_KEPT_BY_CALLER),
         .affine = *codes->affine, .known = codes->dtype == PCS_I64 ? codes->data : NULL,
     };
     return add_leaf(g, &v, codes->shape);
@@ -148,18 +150,15 @@ precis_value pcs_graph_codes(precis_graph *g, const char *name, const pcs_code_v
 precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tensor *t, uint32_t dims,
                               const int64_t *shape, uint64_t first)
 {
-    if (!t->panels)
-        return pcs_graph_stored(g, name, t->format, dims, shape,
-                                t->data + first * (dims == 1 ? t->format->bytes : pcs_tensor_row_bytes(t)));
-    if (first % PCS_PANEL)
+    if (t->panels && first % PCS_PANEL)
         return pcs_graph_fail(g, PRECIS_EUNSUPPORTED,
                               "tensor %s is packed, and a part of it begins at row %llu, within a panel; run the model "
                               "as it was before it was packed",
                               name, (unsigned long long)first);
-    const precis_value v = pcs_graph_stored(g, name, t->format, dims, shape, NULL);
-    if (v < 0) return v;
-    g->values[v].panels = t->panels + first / PCS_PANEL * pcs_panel_bytes(t->format, (size_t)t->ne[0]);
-    return v;
+    const pcs_store store = pcs_store_tensor(t, first);
+    if ((t->data || t->panels) && pcs_store_empty(&store))
+        return pcs_graph_fail(g, PRECIS_EFORMAT, "tensor %s ends before row %llu", name, (unsigned long long)first);
+    return pcs_graph_stored(g, name, t->format, dims, shape, store);
 }
 
 precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape,
@@ -172,9 +171,11 @@ precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t d
             return pcs_graph_fail(g, PRECIS_EINVAL, "constant %s: dimension %u is %lld", name, i, (long long)shape[i]);
     float *copy = pcs_arena_alloc(&g->arena, n ? (size_t)n : 1, sizeof *copy);
     if (!copy) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
-    memcpy(copy, data, (size_t)n * sizeof *copy);
-    return add_leaf(g, &(pcs_value){ .name = name, .dtype = PCS_F32, .role = PCS_CONSTANT, .dims = dims, .data = copy },
-                    shape);
+    if (n && !data) return pcs_graph_fail(g, PRECIS_EINVAL, "constant %s has fewer elements than its shape", name);
+    if (n) memcpy(copy, data, (size_t)n * sizeof *copy);
+    const pcs_store store = as_many(PCS_F32, dims, shape, copy, PCS_KEPT_BY_GRAPH);
+    return add_leaf(
+        g, &(pcs_value){ .name = name, .dtype = PCS_F32, .role = PCS_CONSTANT, .dims = dims, .store = store }, shape);
 }
 
 /* ---- attributes ------------------------------------------------------------------------------- */

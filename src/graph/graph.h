@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "format/format.h"
 #include "graph/dims.h"
+#include "graph/store.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
 #include "precis/graph.h"
@@ -16,17 +17,6 @@
 #include <stdatomic.h>
 
 #define PCS_GRAPH_DIMS PRECIS_MAX_DIMS
-
-typedef enum {
-#define DTYPE(name, bytes, what) PCS_##name,
-#include "graph/dtypes.def"
-#undef DTYPE
-    PCS_DTYPES
-} pcs_dtype;
-/* "f32", "i8", ... */
-const char *pcs_dtype_name(pcs_dtype d);
-/* Bytes of an element; 0: the value is an object. */
-size_t pcs_dtype_bytes(pcs_dtype d);
 
 /* What a value is for. */
 typedef enum {
@@ -46,21 +36,20 @@ typedef struct pcs_affine {
     uint32_t axis;
 } pcs_affine;
 
-typedef struct pcs_value {
+struct pcs_value {
     const char *name;
     pcs_dtype dtype;
     pcs_role role;
     uint32_t dims;
     int64_t shape[PCS_GRAPH_DIMS]; /* outermost first; dims.h */
     int32_t node;                  /* that makes it; -1: none does */
-    const void *data;              /* of a constant; NULL otherwise */
-    const void *panels;            /* of a stored one that lies packed; data is NULL then */
+    pcs_store store;               /* of a constant: where its contents lie; store.h alone looks into it */
     const pcs_format *format;      /* PCS_STORED */
     pcs_affine affine;             /* of whole numbers */
     const int64_t *known;          /* elements of an i64 value that are known, as dimensions, before it runs; or NULL */
     bool output;
     bool cut;                      /* a segment of the net may end here */
-} pcs_value;
+};
 
 typedef struct pcs_op pcs_op;
 
@@ -86,7 +75,7 @@ struct precis_graph {
 };
 
 /* One operand of a call. */
-typedef struct pcs_arg {
+struct pcs_arg {
     pcs_dtype dtype;
     uint32_t dims;
     int64_t shape[PCS_GRAPH_DIMS];
@@ -94,7 +83,7 @@ typedef struct pcs_arg {
     const void *panels; /* of stored bytes: the same as panels (kernel/panels.h), or NULL */
     const pcs_format *format;
     pcs_affine affine;
-} pcs_arg;
+};
 
 /* Row r of stored weights of k; scratch has room for one. */
 static inline const uint8_t *pcs_arg_row(const pcs_arg *w, uint64_t r, size_t k, uint8_t *scratch)
@@ -152,8 +141,8 @@ struct pcs_op {
      * it sees none that come later. NULL: it reads none. */
     void (*attends)(const pcs_node *n, int64_t *window, bool *causal);
     /* The result is a[channel] * x + b[channel], channels along dimension 1: both of them, when inputs behind
-     * the first are constants. NULL: it is something else. */
-    void (*by_channel)(const precis_graph *g, const pcs_node *n, float *a, float *b);
+     * the first are constants. False: they have fewer elements than there are channels. NULL: it is something else. */
+    bool (*by_channel)(const precis_graph *g, const pcs_node *n, float *a, float *b);
     bool view;  /* the result is input 0's bytes under another shape */
     /* A thread makes rows of the result from the same rows of inputs, pcs_share(rows, 1, ...): steps that are so, one
      * after another, need no barrier in between. */
@@ -168,7 +157,8 @@ struct pcs_op {
     precis_status (*infer)(precis_graph *g, const pcs_node *n, pcs_value *out);
     /* Reference: defines the result to the last bit, on any number of threads. */
     pcs_eval_fn *eval;
-    /* The fast lowering's, when it differs: may take int8 or bf16 activations (PCS_ACT, PCS_ACT_BF16) as input 0. */
+    /* The fast lowering's, when it differs: may take activations for kernels (PCS_ACT, PCS_ACT_BF16, PCS_ACT_INT8) as
+     * input 0. */
     pcs_eval_fn *fast;
     /* Bytes that each thread needs; NULL: none. */
     size_t (*scratch)(const pcs_call *c);
@@ -201,10 +191,10 @@ extern const pcs_pass *const pcs_passes[];
 /* Building, for builders inside the library. Each returns a value or -1 with the error kept. */
 precis_value pcs_graph_input_i32(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 precis_value pcs_graph_state(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
-/* Constant whose data the caller keeps alive. */
+/* Rows or panels of a number format. */
 precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims,
-                              const int64_t *shape, const void *data);
-/* Whole numbers with a meaning; the caller keeps data and the affine's arrays alive. */
+                              const int64_t *shape, pcs_store store);
+/* Whole numbers with a meaning; the caller keeps data, as many as the shape says, and the affine's arrays alive. */
 typedef struct pcs_code_value {
     pcs_dtype dtype;
     uint32_t dims;

@@ -99,8 +99,10 @@ static precis_value store_int8(precis_graph *g, precis_value v)
     int8_t *codes = pcs_arena_alloc(&g->arena, count ? (size_t)count : 1, 1);
     float *scales = pcs_arena_alloc(&g->arena, rows ? (size_t)rows : 1, sizeof *scales);
     if (!codes || !scales) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    const float *from = pcs_value_f32(&w, (uint64_t)count);
+    if (!from) return pcs_graph_fail(g, PRECIS_EINVAL, "weights %s: fewer than %lld numbers", w.name, (long long)count);
     for (int64_t r = 0; r < rows; r++) {
-        const float *x = (const float *)w.data + r * n;
+        const float *x = from + r * n;
         float top = 0;
         for (int64_t i = 0; i < n; i++) top = fabsf(x[i]) > top ? fabsf(x[i]) : top;
         scales[r] = top > 0 ? top / 127.0f : 1.0f;
@@ -128,7 +130,7 @@ static precis_status copy_node(rebuild *r, const pcs_node *old)
     for (uint32_t k = 0; k < node.n_in; k++) node.in[k] = r->map[old->in[k]];
     const pcs_op *op = node.op;
     const pcs_value *w = op->weight && op->bias && !op->channel_axis ? &g->values[node.in[op->weight]] : NULL;
-    if (w && w->dtype == PCS_F32 && w->data)
+    if (w && w->dtype == PCS_F32 && pcs_value_is_known(w))
         node.in[op->weight] = r->map[old->in[op->weight]] = store_int8(g, node.in[op->weight]);
     return pcs_graph_push(g, &node);
 }

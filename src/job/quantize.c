@@ -8,6 +8,7 @@
 #include "job/kept.h"
 #include "job/memory.h"
 #include "job/times.h"
+#include "measure/amounts.h"
 #include "measure/sensitivity.h"
 #include "model/model.h"
 #include "plan/plan.h"
@@ -187,12 +188,26 @@ static precis_status take_profiled(pcs_work *w, const precis_profile *p, const p
     return st;
 }
 
+/* Where the method is the job's choice, what it codes from is, too: windows from all over the text, as many as a model
+ * of this size is worth. */
+static precis_status trim_text(pcs_work *w, const precis_job_options *o, const precis_quant_options *q)
+{
+    const uint32_t most = pcs_amounts_of(w->origin, &o->calibrate).coded;
+    pcs_windows some;
+    if (q->method == o->quant.method || o->calibrate.tokens || w->windows.n_ids <= most) return PRECIS_OK;
+    const precis_status st = pcs_windows_spread(&w->windows, most, &some);
+    pcs_windows_free(&w->windows);
+    w->windows = some;
+    return st;
+}
+
 /* The copy with transforms, global scales and static activations applied. */
 static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m, const precis_job_options *o,
                              const precis_quant_options *q)
 {
     const bool later = takes_profiled(o, q); /* text that the profile will have sampled */
     precis_status st = pcs_work_open(ctx, w, m, q, later ? NULL : &o->calibrate, o->type);
+    if (!st) st = trim_text(w, o, q);
     if (!st) st = pcs_work_transform(w);
     if (!st) st = pcs_global_scales(w);
     if (!st && q->static_activations) st = pcs_static_activations(w);
@@ -420,8 +435,8 @@ static precis_status foresee(const course *c)
     precis_status st = measures ? pcs_kept_before(ctx, c->model, &as, &importance, &costs) : PRECIS_OK;
     const pcs_memory_job needs = { c->model, opts, &c->q, &c->set, c->early, c->calibrates || opts->imatrix, c->copy,
                                    c->evaluates };
-    const pcs_times_job takes = { c->model, opts, &c->q, &c->set, measures && !importance, profiles && !costs,
-                                  !opts->type, c->evaluates };
+    const pcs_times_job takes = { c->model, opts, &c->q, &c->set, c->q.method != opts->quant.method,
+                                  measures && !importance, profiles && !costs, !opts->type, c->evaluates };
     if (!st) st = pcs_memory_plan(ctx, &needs, &c->job->memory);
     if (!st) st = pcs_times_expect(ctx, &takes, &c->job->expected);
     if (!st) pcs_times_say(ctx, "this takes about", &c->job->expected);

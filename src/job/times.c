@@ -5,6 +5,7 @@
 #include "base/lack.h"
 #include "graph/arch.h"
 #include "job/budget.h"
+#include "measure/amounts.h"
 #include "plan/plan.h"
 #include "precis/run.h"
 #include "precis/text.h"
@@ -15,7 +16,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { BATCH = 64, SAMPLED = 2048, PROFILED = 4096, SLICE = 4096, CODED = 1 << 17, TURNS = 3, PROBED = 5 };
+enum { BATCH = 64, SAMPLED = 2048, SLICE = 4096, CODED = 1 << 17, TURNS = 3 };
 enum { BOOKS_FITTED = 450, BOOKS_CODED = 160 }; /* what types with books take, in searches of all weights as 4 bits */
 
 typedef struct {
@@ -147,24 +148,39 @@ static bool takes_books(const machine *k)
     return pcs_wants_books(k->ctx, j->m, j->quant->method, bytes);
 }
 
+/* What tensors cost: gradients, probes that a method codes from text of its own, and whole plans. */
+static double costs_time(const machine *k, double text, double sampled)
+{
+    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
+    const pcs_method *coder = k->job->set->coder, *profiled = pcs_method_by_name(pcs_method_profiled(coder->name));
+    const double some = text < a.measured && sampled == 0 ? text : a.measured, rest = text < a.probed ? text : a.probed;
+    if (!coder->apply) return some * k->token * (9 + sampled) + k->code * k->weights * 8;
+    return some * k->token * (4 + (double)a.plans / 2) + (some + a.sampled) * k->token * sampled +
+           k->code * k->weights * 8 + (double)a.n_types * coding_time(k, profiled, rest);
+}
+
+/* Text that the coder codes the file from; sampled: what the profile has made. */
+static double coder_text(const machine *k, double text, double sampled)
+{
+    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
+    if (sampled > 0) return a.sampled;
+    return k->job->own && text > a.coded ? a.coded : text;
+}
+
 static void expect(const machine *k, precis_times *out)
 {
     const pcs_times_job *j = k->job;
     const double text = calibration_tokens(k), sampled = j->opt->calibrate.n_texts ? 0 : 3;
-    const double some = text < PROFILED && !sampled ? text : PROFILED;
-    const pcs_method *coder = j->set->coder, *profiled = pcs_method_by_name(pcs_method_profiled(coder->name));
-    const bool whole = coder->apply != NULL;
+    const double again = j->profiles ? pcs_amounts_of(j->m, &j->opt->calibrate).measured : 0;
     if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
-    if (j->profiles)
-        out->costs = some * k->token * (5 + sampled + (whole ? 5 : 4)) + k->code * k->weights * 8 +
-                     (whole ? PROBED * coding_time(k, profiled, some) : 0);
+    if (j->profiles) out->costs = costs_time(k, text, sampled);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);
-    if (!j->opt->dry_run) out->quantize = coding_time(k, coder, sampled ? PROFILED : text);
+    if (!j->opt->dry_run) out->quantize = coding_time(k, j->set->coder, coder_text(k, text, sampled));
     if (takes_books(k)) {
         out->plan += BOOKS_FITTED * k->code * k->weights;
         if (!j->opt->dry_run) out->quantize += BOOKS_CODED * k->code * k->weights;
     }
-    if (j->evaluates) out->evaluate = 2.2 * k->token * (evaluation_tokens(k) + (j->profiles ? some : 0));
+    if (j->evaluates) out->evaluate = 2.2 * k->token * (evaluation_tokens(k) + again);
     out->all = out->calibrate + out->costs + out->plan + out->quantize + out->evaluate;
 }
 

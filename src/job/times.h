@@ -11,6 +11,7 @@ typedef struct pcs_times_job {
     const precis_job_options *opt;
     const precis_quant_options *quant;
     const pcs_method_set *set;
+    bool own; /* nobody chose the method, so that what it codes from is the job's choice, too (measure/amounts.h) */
     bool calibrates, profiles, plans, evaluates;
 } pcs_times_job;
 

@@ -67,5 +67,12 @@ size_t pcs_mp_bf16_scratch(size_t k)
     return pcs_bf16_panels(k) * row * PCS_PANEL * sizeof(uint16_t) + (row + PCS_CHUNK) * 64;
 }
 
+/* Tiles of some panels, and a panel of any format, or 16 rows as codes and one as it is stored. */
+size_t pcs_mp_int8_scratch(size_t k)
+{
+    const size_t row = pcs_int8_steps(k) * PCS_INT8_STEP;
+    return pcs_int8_panels(k) * row * PCS_PANEL + (row + PCS_CHUNK) * 2 * PCS_PANEL;
+}
+
 /* Two times 16 rows: codes and scales as rows (or a panel), then decoded. */
 size_t pcs_mp_scratch(size_t k) { return 2 * 16 * pcs_chunks(k) * (2 * PCS_CHUNK + 4 * 16 * sizeof(float)); }

@@ -13,6 +13,7 @@
 #include "kernel/codes.h"
 #include "kernel/columns.h"
 #include "kernel/functions.h"
+#include "kernel/int8.h"
 #include "kernel/panels.h"
 
 #define PCS_CHUNK 256 /* weights that kernels handle at a time; rows of codes are padded to it */

@@ -227,7 +227,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = o.arithmetic;
     ro.context = o.prompt + o.generate;
-    const uint32_t most = pcs_for_tiles(o.arithmetic) ? 512 : 256;
+    const uint32_t most = pcs_usual_batch(o.arithmetic);
     ro.batch = o.prompt < most ? o.prompt : most;
     ro.k_type = o.k_type;
     ro.v_type = o.v_type;

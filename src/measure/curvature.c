@@ -39,13 +39,12 @@ struct pcs_curvature {
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
 
-/* The tensor whose bytes a stored value has; NULL: none of the model's. */
-static const pcs_tensor *tensor_at(const precis_model *m, const pcs_value *v)
+/* The tensor whose bytes a stored value has, from `offset` on; NULL: none of the model's. */
+static const pcs_tensor *tensor_at(const precis_model *m, const pcs_value *v, uint64_t *offset)
 {
-    const uint8_t *at = v->data;
-    for (size_t i = 0; i < m->n_tensors && at; i++) {
+    for (size_t i = 0; i < m->n_tensors; i++) {
         const pcs_tensor *t = &m->tensors[i];
-        if (t->data && at >= t->data && at < t->data + t->bytes && t->format == v->format) return t;
+        if (t->format == v->format && pcs_value_within(v, t->data, t->bytes, offset)) return t;
     }
     return NULL;
 }
@@ -63,11 +62,12 @@ static precis_status find_readers(pcs_curvature *c, precis_value *results)
         if (!operand || operand >= s->n_in || s->n_in > OPERANDS) continue;
         const pcs_value *v = &p->slots[s->in[operand]].v;
         if (v->dtype != PCS_STORED) continue;
-        const pcs_tensor *t = tensor_at(c->m, v);
+        uint64_t offset;
+        const pcs_tensor *t = tensor_at(c->m, v, &offset);
         if (!t) continue;
         uint64_t rows = 1;
         for (uint32_t d = 0; d + 1 < v->dims; d++) rows *= (uint64_t)v->shape[d];
-        const uint64_t first = (uint64_t)((const uint8_t *)v->data - t->data) / pcs_tensor_row_bytes(t);
+        const uint64_t first = offset / pcs_tensor_row_bytes(t);
         results[c->n_readers] = s->out[0];
         c->readers[c->n_readers++] = (reader){ i, operand, t, first, rows };
     }

@@ -2,6 +2,7 @@
 #ifndef PCS_PROFILER_H
 #define PCS_PROFILER_H
 
+#include "measure/amounts.h"
 #include "measure/divergence.h"
 #include "measure/gradients.h"
 #include "measure/sensitivity.h"
@@ -13,6 +14,7 @@ typedef struct pcs_profiler {
     const precis_model *origin;
     precis_model *m;               /* the copy in which tensors are swapped */
     const precis_profile_options *opt;
+    pcs_amounts amounts;
     precis_profile *p;
     const pcs_format *types[PCS_PROBES];
     size_t n_types;

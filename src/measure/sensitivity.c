@@ -12,11 +12,7 @@
 #include <stdio.h>
 
 enum { PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
-enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096, CODED_PLANS = 12, REST_MOST = 4096, REST_LEAST = 1024 };
-/* By a method types between these are told by their errors; below the last nothing tells (TQ1_0 from Q2_K: 20 to 30 %
- * too cheap), so that the smallest type which a plan takes unasked is one of them. */
-#define CODED_TYPES "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0"
-#define GRADIENT_WORK 4e11 /* weights times tokens: half a minute of two cores, about */
+enum { REST_LEAST = 1024, TOKENS_FAST = 512 };
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
 /* Share of a run that is behind a cut. */
@@ -95,12 +91,15 @@ static precis_status probes_by_gradients(pcs_profiler *r)
             if (f && !has_probe(r, r->origin->tensors[i].name, f) && !is_wanted(r, i, f))
                 r->wanted[r->n_wanted++] = (pcs_wanted_probe){ i, f };
         }
-    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method,
-                                   r->rest.n_ids >= REST_LEAST ? &r->rest : &r->windows, &r->windows, r->wanted,
-                                   r->n_wanted,
-                                   r->codes, gradient_step, r };
+    pcs_windows coded;
+    const pcs_windows *all = r->rest.n_ids >= REST_LEAST ? &r->rest : &r->windows;
+    precis_status st = pcs_windows_spread(all, r->amounts.probed, &coded);
+    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method, &coded, &r->windows, r->wanted,
+                                   r->n_wanted, r->codes, gradient_step, r };
     r->total += (double)r->n_wanted + (double)r->windows.n;
-    return r->n_wanted ? pcs_probe_by_gradients(r->ctx, &job, r->p) : PRECIS_OK;
+    if (!st && r->n_wanted) st = pcs_probe_by_gradients(r->ctx, &job, r->p);
+    pcs_windows_free(&coded);
+    return st;
 }
 
 /* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its
@@ -188,7 +187,7 @@ static precis_status caches(pcs_profiler *r)
 
 static precis_status parse_types(pcs_profiler *r)
 {
-    const char *list = r->opt->types ? r->opt->types : r->method ? CODED_TYPES : "Q4_K,Q2_K";
+    const char *list = r->opt->types ? r->opt->types : r->method ? r->amounts.types : "Q4_K,Q2_K";
     for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
         char name[32] = { 0 };
         const size_t len = strcspn(p, ",");
@@ -362,16 +361,12 @@ static precis_status take_cache(pcs_profiler *r, const char *model, const char *
     return r->p->model && r->p->text ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-/* Tokens that gradients are taken of: by the model's size alone, so that a plan is the same on every machine. */
+/* Tokens that gradients are taken of. */
 static uint32_t gradient_tokens(const pcs_profiler *r)
 {
-    double weights = 0;
-    for (size_t i = 0; i < r->origin->n_tensors; i++)
-        weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
-    const double tokens = r->opt->effort == PRECIS_EFFORT_FAST ? 0 : GRADIENT_WORK / (weights + 1);
-    const double least = tokens < GRADIENTS_LEAST ? GRADIENTS_LEAST : tokens;
-    const uint32_t most = least > GRADIENTS_MOST ? GRADIENTS_MOST : (uint32_t)least;
-    return r->opt->calibrate.tokens && r->opt->calibrate.tokens < most ? r->opt->calibrate.tokens : most;
+    const uint32_t asked = r->opt->calibrate.tokens,
+                   most = r->opt->effort == PRECIS_EFFORT_FAST ? TOKENS_FAST : r->amounts.measured;
+    return asked && asked < most ? asked : most;
 }
 
 static precis_status run_all(pcs_profiler *r)
@@ -387,11 +382,12 @@ static precis_status run_all(pcs_profiler *r)
     if (!st && !swaps) { /* nothing that depends on how fast the machine is today */
         tokens = gradient_tokens(r);
         r->coder = pcs_method_by_name(r->numbers <= SEARCHED ? "search" : "rtn");
-        r->plans = r->method ? CODED_PLANS : PLANS_LEAST;
+        r->plans = r->method ? r->amounts.plans : PLANS_LEAST;
     }
     /* articles of a text differ by more than a window of one tells: from all of the text, a window here and there */
     const uint32_t more = swaps ? MORE : 1, most = tokens * more < TOKENS_MOST ? tokens * more : TOKENS_MOST;
-    const pcs_profile_text how = { WINDOW, most, r->method ? REST_MOST : 0 };
+    const uint32_t coded = r->opt->calibrate.n_texts ? r->amounts.probed : r->amounts.sampled;
+    const pcs_profile_text how = { WINDOW, most, r->method ? coded : 0 };
     if (!st) st = pcs_profile_windows(r->ctx, r->origin, &r->opt->calibrate, &how, &r->windows, &r->rest);
     if (st) return st;
     const size_t n = r->windows.n_ids;
@@ -430,6 +426,7 @@ precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uin
                                       const precis_model *model, const precis_profile_options *opts)
 {
     pcs_profiler r = { .ctx = ctx, .origin = model, .opt = opts, .begun = pcs_now() };
+    r.amounts = pcs_amounts_of(model, &opts->calibrate);
     precis_status st = pcs_profile_new(ctx, &r.p);
     r.method = pcs_sensitivity_coder(ctx, opts);
     if (!st) st = run_all(&r);

@@ -18,13 +18,12 @@ static bool find_layer(const precis_graph *g, uint32_t number, precis_value *in,
     return false;
 }
 
-/* The wanted tensor whose numbers a stored value has; -1: none. */
-static long tensor_at(const pcs_segment_of *of, const pcs_value *v)
+/* The wanted tensor whose numbers a stored value has, from `offset` bytes on; -1: none. */
+static long tensor_at(const pcs_segment_of *of, const pcs_value *v, uint64_t *offset)
 {
-    const uint8_t *at = v->data;
-    for (size_t i = 0; i < of->m->n_tensors && at; i++) {
+    for (size_t i = 0; i < of->m->n_tensors; i++) {
         const pcs_tensor *t = &of->m->tensors[i];
-        if (of->wanted[i] && at >= t->data && at < t->data + t->bytes) return (long)i;
+        if (of->wanted[i] && pcs_value_within(v, t->data, t->bytes, offset)) return (long)i;
     }
     return -1;
 }
@@ -34,16 +33,17 @@ static void make_part(pcs_segment *s, const pcs_segment_of *of, const pcs_node *
 {
     precis_graph *g = s->graph;
     const pcs_value *stored = pcs_node_weight(g, n);
-    const long at = stored ? tensor_at(of, stored) : -1;
+    uint64_t offset;
+    const long at = stored ? tensor_at(of, stored, &offset) : -1;
     if (at < 0) return;
     const pcs_tensor *t = &of->m->tensors[at];
     pcs_value *v = &g->values[n->in[n->op->weight]];
     uint64_t rows = 1;
     for (uint32_t d = 0; d + 1 < v->dims; d++) rows *= (uint64_t)v->shape[d];
-    const uint64_t first = (uint64_t)((const uint8_t *)stored->data - t->data) / ((uint64_t)t->ne[0] * sizeof(float));
+    const uint64_t first = offset / ((uint64_t)t->ne[0] * sizeof(float));
     v->role = PCS_PARAMETER;
     v->node = -1;
-    v->data = stored->data;
+    v->store = stored->store;
     s->parts[s->n_parts++] = (pcs_segment_part){ (size_t)at, first, rows, n->in[n->op->weight] };
 }
 

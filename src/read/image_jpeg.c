@@ -2,6 +2,8 @@
  * channels. A warning of the library (a cut file) is an error here: half an image is no sample. */
 #include "read/image.h"
 
+#include "precis/part.h"
+
 static bool is_jpeg(const uint8_t *head, size_t n)
 {
     return n > 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff;
@@ -10,19 +12,25 @@ static bool is_jpeg(const uint8_t *head, size_t n)
 #if PCS_HAVE_JPEG
 #include <turbojpeg.h>
 
+#define JPEG_CALLS(F) F(tjInitDecompress) F(tjDecompressHeader3) F(tjDecompress2) F(tjGetErrorStr2) F(tjDestroy)
+PRECIS_PART_FUNCTIONS("JPEG", turbojpeg, JPEG_CALLS)
+
 static precis_status decode_jpeg(precis_ctx *ctx, const char *name, const uint8_t *bytes, size_t n, pcs_image *out)
 {
     int width, height, sampling, space;
     /* progressive files of many scans take long for their size: 500 are enough */
     const int flags = TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS;
-    tjhandle j = tjInitDecompress();
-    precis_status st = j ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st && tjDecompressHeader3(j, bytes, (unsigned long)n, &width, &height, &sampling, &space))
-        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound JPEG: %.150s", name, tjGetErrorStr2(j));
+    turbojpeg tj;
+    precis_status st = turbojpeg_open(ctx, name, &tj);
+    if (st) return st;
+    tjhandle j = tj.tjInitDecompress();
+    if (!j) st = pcs_fail(ctx, PRECIS_ENOMEM, "%s: out of memory", name);
+    if (!st && tj.tjDecompressHeader3(j, bytes, (unsigned long)n, &width, &height, &sampling, &space))
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound JPEG: %.150s", name, tj.tjGetErrorStr2(j));
     if (!st) st = pcs_image_new(ctx, name, n, (uint64_t)width, (uint64_t)height, out);
-    if (!st && tjDecompress2(j, bytes, (unsigned long)n, out->rgb, width, 0, height, TJPF_RGB, flags))
-        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound JPEG: %.150s", name, tjGetErrorStr2(j));
-    if (j) tjDestroy(j);
+    if (!st && tj.tjDecompress2(j, bytes, (unsigned long)n, out->rgb, width, 0, height, TJPF_RGB, flags))
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound JPEG: %.150s", name, tj.tjGetErrorStr2(j));
+    if (j) tj.tjDestroy(j);
     return st;
 }
 

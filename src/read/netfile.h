@@ -42,6 +42,7 @@ typedef struct pcs_netfile_given {
     uint32_t dims;
     int64_t shape[PCS_GRAPH_DIMS];
     const void *data; /* its contents: it becomes a constant; or NULL */
+    uint64_t bytes;   /* of data */
 } pcs_netfile_given;
 
 /* A value of the graph under its name in the file, when names are kept. */

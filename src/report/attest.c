@@ -424,6 +424,7 @@ precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char
         if (!st) st = from_base64(ctx, s, &sig, &sig_len);
         if (!st) st = signed_by(ctx, key, (octets){ body, body_len }, (octets){ sig, sig_len }, &found);
         pcs_free(ctx, sig);
+        sig = NULL; /* the next one may have none */
     }
     if (!st && !found)
         snprintf(r.why, sizeof r.why,

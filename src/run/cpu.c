@@ -15,6 +15,11 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
         c->kernels->act_bf16(&(pcs_act_bf16_args){ c->in[0].data, k, rows, b, e, c->out[0].data });
         return;
     }
+    if (c->out[0].dtype == PCS_ACT_INT8) {
+        const pcs_act_int8 to = pcs_act_int8_in(c->out[0].data, rows, k);
+        c->kernels->act_int8(&(pcs_act_int8_args){ c->in[0].data, k, rows, b, e, to });
+        return;
+    }
     c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });
     if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
 }

@@ -131,7 +131,7 @@ static bool all_constant(const precis_program *p, const pcs_node *n)
     return true;
 }
 
-/* The int8, bf16 or mixed copy of a value, made by a step of its own on first use. acts: of each value, int8 behind
+/* The copy of a value for kernels, made by a step of its own on first use. acts: of each value, PCS_ACT behind
  * others. */
 static int32_t act_of(precis_program *p, int32_t x, pcs_dtype dtype, int32_t *acts)
 {
@@ -164,9 +164,9 @@ static const pcs_value *stored_weight(const precis_program *p, const pcs_step *s
     return w && w->dtype == PCS_STORED ? w : NULL;
 }
 
-/* The fast form of a step, where its op has one: quantized weights take int8 activations; with bf16 they, and floats
- * of 16 bits, take such (F32 is for what must not be rounded, as routers are). Experts have few rows each: mixed,
- * theirs are int8. */
+/* The fast form of a step, where its op has one: quantized weights take int8 activations, those whose rows have one
+ * scale in the arithmetic int8 such as have one, too; with bf16 they, and floats of 16 bits, take such (F32 is for what
+ * must not be rounded, as routers are). Experts have few rows each: mixed, theirs are int8. */
 static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s, int32_t *acts)
 {
     const pcs_value *w = stored_weight(p, s);
@@ -179,6 +179,10 @@ static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s
     if (reference) return PRECIS_OK;
     s->eval = n->op->fast;
     if (!coded) return PRECIS_OK;
+    if (p->arithmetic == PRECIS_INT8 && pcs_program_whole_rows(p, s->in[n->op->reads_stored])) {
+        s->in[0] = act_of(p, s->in[0], PCS_ACT_INT8, acts);
+        return s->in[0] < 0 ? PRECIS_ENOMEM : PRECIS_OK;
+    }
     p->tiles |= !bf16 && !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
     if (mixed && halves) s->plain = s->in[0];
     if (!bf16 && !halves) s->below = pcs_mp_levels(p->ctx, w->format) != p->ctx->cpu;
@@ -336,7 +340,11 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     for (size_t i = 0; i < g->n_values && st == PRECIS_OK; i++) {
         pcs_slot *s = add_slot(p, &g->values[i]);
         if (!s) st = PRECIS_ENOMEM;
-        else s->data = (void *)(uintptr_t)g->values[i].data, s->panels = (uint8_t *)(uintptr_t)g->values[i].panels;
+        else {
+            const void *panels;
+            pcs_value_bind(&g->values[i], &s->data, &panels);
+            s->panels = (uint8_t *)(uintptr_t)panels;
+        }
     }
     p->taps = pcs_alloc(ctx, g->n_values + 1, sizeof *p->taps);
     if (!p->taps) st = PRECIS_ENOMEM;

@@ -8,7 +8,8 @@ static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
 {
     uint64_t n = 1;
     const pcs_dtype type = s->v.dtype;
-    const bool acts = type == PCS_ACT || type == PCS_ACT_BF16 || type == PCS_ACT_MIXED;
+    const bool acts = type == PCS_ACT || type == PCS_ACT_BF16 || type == PCS_ACT_MIXED ||
+                      type == PCS_ACT_INT8;
     const int64_t width = s->v.dims ? s->v.shape[s->v.dims - 1] : 1;
     for (uint32_t i = 0; i < s->v.dims; i++) {
         if (!acts || i + 1 < s->v.dims) n *= (uint64_t)pcs_extent(p->graph, s->v.shape[i], p->planning);
@@ -17,7 +18,8 @@ static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
     const uint64_t few = type == PCS_ACT_MIXED && n >= PCS_MIXED_ROWS ? PCS_MIXED_ROWS - 1 : n; /* of int8 */
     const uint64_t codes = type == PCS_ACT || type == PCS_ACT_MIXED ? pcs_act_bytes(few, pcs_chunks(k)) : 0;
     const uint64_t halves = type == PCS_ACT_BF16 || type == PCS_ACT_MIXED ? pcs_act_bf16_bytes(n, k) : 0;
-    n = acts ? (codes > halves ? codes : halves) : n * pcs_dtype_bytes(type);
+    if (type == PCS_ACT_INT8) n = pcs_act_int8_bytes(n, k);
+    else n = acts ? (codes > halves ? codes : halves) : n * pcs_dtype_bytes(type);
     return (n + 64 + 63) / 64 * 64;
 }
 

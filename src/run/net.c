@@ -413,6 +413,7 @@ static precis_status give(precis_net *net, const precis_array *const *given)
             return PRECIS_ENOMEM;
         if (given[i]->bytes) memcpy(net->contents[i], given[i]->data, given[i]->bytes);
         g->data = net->contents[i];
+        g->bytes = given[i]->bytes;
     }
     return PRECIS_OK;
 }
@@ -453,7 +454,7 @@ static precis_status take_outputs(precis_net *net)
             a->shape[d] = v->shape[d];
             a->bytes *= (uint64_t)v->shape[d];
         }
-        a->data = v->data ? v->data : pcs_program_value(net->program, id);
+        a->data = pcs_value_is_known(v) ? pcs_value_host(v) : pcs_program_value(net->program, id);
         if (!a->data && a->bytes) return pcs_fail(net->ctx, PRECIS_ENOMEM, "output %s has no memory", a->name);
         const pcs_port *p = &net->file->outputs[i];
         if (p->typed && p->dtype != v->dtype)

@@ -186,8 +186,8 @@ uint64_t pcs_program_bytes(const precis_program *p)
 
 const char *precis_arithmetic_name(precis_arithmetic a)
 {
-    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16", "mixed" };
-    return names[a];
+    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16", "mixed", "int8" };
+    return a >= PRECIS_FAST && a <= PRECIS_INT8 ? names[a] : NULL;
 }
 
 precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx)

@@ -19,7 +19,12 @@ typedef struct pcs_tap { pcs_tap_fn *fn; void *user; } pcs_tap;
 enum { PCS_MIXED_ROWS = 32 };
 /* Is it one of those that ops have a fast form for? And is it for tiles of bf16, which like many rows? */
 static inline bool pcs_for_tiles(precis_arithmetic a) { return a == PRECIS_BF16 || a == PRECIS_MIXED; }
-static inline bool pcs_by_kernels(precis_arithmetic a) { return a == PRECIS_FAST || pcs_for_tiles(a); }
+static inline bool pcs_by_kernels(precis_arithmetic a)
+{
+    return a == PRECIS_FAST || a == PRECIS_INT8 || pcs_for_tiles(a);
+}
+/* Tokens of a call, where nobody says it: arithmetics that decode weights for all of them at once like more. */
+static inline uint32_t pcs_usual_batch(precis_arithmetic a) { return pcs_for_tiles(a) || a == PRECIS_INT8 ? 512 : 256; }
 
 /* Scratch of a step: bytes of each thread that works on it, and how many threads may. */
 typedef struct pcs_room { size_t bytes; uint32_t threads; } pcs_room;
@@ -55,6 +60,7 @@ typedef struct pcs_slot {
     pcs_act act;
     pcs_kv *kv;
     bool looked; /* of a stored weight: some run has looked at all of its numbers */
+    bool asked, whole_rows; /* of a stored weight: are its rows codes with one scale, once it was asked */
 } pcs_slot;
 
 /* Where values lie, for one set of sizes. */
@@ -175,6 +181,9 @@ void pcs_program_looked(precis_program *p);
 uint64_t pcs_program_bytes(const precis_program *p);
 /* What is scratch of them when so many threads run it. */
 uint64_t pcs_program_scratch(const precis_program *p, uint32_t threads);
+
+/* May a weight be multiplied in the arithmetic int8 (whole_rows.c)? Its scales are looked at, on all threads, once. */
+bool pcs_program_whole_rows(precis_program *p, int32_t weight);
 
 /* Pack the weights of a program now, or begin to (packing.c). model: whose files hold them, or NULL. */
 typedef struct pcs_packing pcs_packing;

@@ -43,12 +43,13 @@ struct pcs_reverse {
 static precis_value by_reference(precis_graph *g, pcs_role role, const char *name, uint32_t dims, const int64_t *shape,
                                  const float *data)
 {
-    pcs_value v = { .name = name, .dtype = PCS_F32, .role = role, .dims = dims, .node = -1, .data = data };
+    pcs_value v = { .name = name, .dtype = PCS_F32, .role = role, .dims = dims, .node = -1 };
     if (dims > PCS_GRAPH_DIMS) return pcs_graph_fail(g, PRECIS_EINVAL, "parameter %s: too many dimensions", name);
     for (uint32_t i = 0; i < dims; i++) {
         if (shape[i] < 1) return pcs_graph_fail(g, PRECIS_EINVAL, "parameter %s: dimension %u is not a size", name, i);
         v.shape[i] = shape[i];
     }
+    v.store = pcs_store_rows(data, pcs_value_bytes(&v), PCS_KEPT_BY_CALLER); /* who made it says how many */
     return pcs_graph_add_value(g, &v);
 }
 

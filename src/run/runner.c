@@ -42,6 +42,29 @@ static void warn_of_reference(const precis_runner *r)
              r->model->path, in, what, p->without_kernel);
 }
 
+/* Of the arithmetic int8: multiplications by quantized weights, and those of them that are exact. */
+static void warn_of_rows(const precis_runner *r)
+{
+    const precis_program *p = r->program;
+    uint32_t all = 0, exact = 0;
+    const char *type = NULL;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const pcs_step *s = &p->steps[i];
+        if (!s->op || !s->op->weight || !s->op->reads_stored || s->n_in <= s->op->reads_stored) continue;
+        const pcs_value *w = &p->slots[s->in[s->op->reads_stored]].v;
+        if (w->dtype != PCS_STORED || w->format->kind != PCS_QUANT) continue;
+        all++;
+        if (p->slots[s->in[0]].v.dtype == PCS_ACT_INT8) continue;
+        exact++;
+        if (!type) type = w->format->name;
+    }
+    if (exact)
+        pcs_warn(r->ctx,
+                 "%s: %u of %u multiplications are exact, not int8: their weights (%s) have more than one scale in "
+                 "a row",
+                 r->model->path, exact, all, type);
+}
+
 precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model,
                               const precis_runner_options *opts, const pcs_runner_how *how)
 {
@@ -54,7 +77,7 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;
-    r->batch = o.batch ? o.batch : pcs_for_tiles(o.arithmetic) ? 512 : 256;
+    r->batch = o.batch ? o.batch : pcs_usual_batch(o.arithmetic);
     r->outputs = how->inputs ? r->batch : o.outputs ? o.outputs : 1;
     r->model = model;
     r->lm.wanted_context = o.context;
@@ -69,6 +92,7 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     /* who runs the program itself has not looked at what it reads */
     if (!st) st = how->inputs ? pcs_model_finite(ctx, model) : pcs_behind_open(r, o.pack == PRECIS_PACK_BACKGROUND);
     if (!st && r->program->without_kernel) warn_of_reference(r);
+    if (!st && o.arithmetic == PRECIS_INT8) warn_of_rows(r);
     if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && pcs_by_kernels(o.arithmetic))
         st = pcs_packing_open(r->program, model, o.pack);
     if (st) precis_runner_close(&r);

@@ -44,7 +44,7 @@ static precis_status make_program(pcs_watched *w, const precis_array *inputs, si
             if (!a) return pcs_fail(w->ctx, PRECIS_EINVAL, "input %s is not given", w->file->inputs[i].name);
             w->given[i] = (pcs_netfile_given){ .shaped = true, .dims = a->dims };
             memcpy(w->given[i].shape, a->shape, sizeof w->given[i].shape);
-            if (need & (uint64_t)1 << (i < 63 ? i : 63)) w->given[i].data = a->data;
+            if (need & (uint64_t)1 << (i < 63 ? i : 63)) w->given[i].data = a->data, w->given[i].bytes = a->bytes;
         }
         const bool kept = w->file->keep_names;
         w->file->keep_names = true;

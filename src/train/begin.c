@@ -3,25 +3,12 @@
 #include "base/builtins.h"
 #include "base/json.h"
 #include "model/roles.h"
+#include "train/arrays.h"
 #include "train/pretrained.h"
 #include "train/run.h"
 #include "train/words.h"
 
 /* ---- parameters --------------------------------------------------------------------------------- */
-
-/* Normal numbers by Box and Muller, from a state of each tensor's own. */
-static void normal(float *x, size_t n, uint64_t state, double deviation)
-{
-    for (size_t i = 0; i < n; i += 2) {
-        double u = pcs_rand_unit(&state), sn, cs;
-        const double angle = 6.28318530717958647693 * pcs_rand_unit(&state);
-        u = u > 1e-300 ? u : 1e-300;
-        const double radius = deviation * pcs_sqrt(-2 * pcs_log(u));
-        pcs_sincos(angle, &sn, &cs);
-        x[i] = (float)(radius * cs);
-        if (i + 1 < n) x[i + 1] = (float)(radius * sn);
-    }
-}
 
 /* Norms begin at 1; the embedding at .02; matrices at 1 / sqrt(their inputs), those that end a branch less by the
  * branches' number (GPT-2, section 2.3). */
@@ -34,7 +21,7 @@ static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t i
         PCS_TRAINED_ADAPTER) { /* B begins at 0, so that nothing changes at first (2106.09685, section 4.1) */
         const double size = 1 / pcs_sqrt((double)p->shape[1]);
         if (pcs_trained_first(p))
-            normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), size);
+            pcs_train_normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), size);
         return;
     }
     if (p->dims == 1) {
@@ -43,7 +30,7 @@ static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t i
     }
     double deviation = index ? 1 / pcs_sqrt((double)p->shape[1]) : 0.02;
     if (last) deviation /= pcs_sqrt(2.0 * (double)c->model.layers);
-    normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), deviation);
+    pcs_train_normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), deviation);
 }
 
 static precis_status open_parameter(pcs_train_run *t, size_t i)
@@ -55,10 +42,25 @@ static precis_status open_parameter(pcs_train_run *t, size_t i)
     p->data = pcs_arena_alloc(&t->arena, p->n, sizeof *p->data);
     s->state[i] = s->bytes[i] ? pcs_arena_alloc(&t->arena, s->bytes[i], 1) : NULL;
     if (!p->data || (s->bytes[i] && !s->state[i])) return PRECIS_ENOMEM;
-    if (!t->origin || p->kind == PCS_TRAINED_ADAPTER) initialize(&t->c, p, i);
+    if (!t->arrays && (!t->origin || p->kind == PCS_TRAINED_ADAPTER)) initialize(&t->c, p, i);
     if (s->bytes[i] && t->c.optimizer->begin)
         t->c.optimizer->begin(&(pcs_update){ .rows = 1, .columns = p->n, .state = s->state[i], .set = &t->c.settings });
     return PRECIS_OK;
+}
+
+/* Memory of all parameters and their optimizer's states. */
+static precis_status open_parameters(pcs_train_run *t)
+{
+    pcs_train_state *s = &t->s;
+    precis_status st = PRECIS_OK;
+    const size_t n = s->llama.n;
+    s->state = pcs_arena_alloc(&t->arena, n, sizeof *s->state);
+    s->bytes = pcs_arena_alloc(&t->arena, n, sizeof *s->bytes);
+    s->served = pcs_arena_alloc(&t->arena, n, sizeof *s->served);
+    t->all = pcs_arena_alloc(&t->arena, n, sizeof *t->all);
+    if (!s->state || !s->bytes || !s->served || !t->all) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n && !st; i++) st = open_parameter(t, i);
+    return st;
 }
 
 static precis_status open_state(pcs_train_run *t)
@@ -68,14 +70,7 @@ static precis_status open_state(pcs_train_run *t)
     if (!st) st = pcs_train_set_types(t);
     if (!st) st = pcs_llama_add_ranges(t->ctx, &s->llama, &t->c.model);
     if (!st && t->c.model.rank) st = pcs_llama_add_adapters(t->ctx, &s->llama, &t->c.model);
-    if (st) return st;
-    const size_t n = s->llama.n;
-    s->state = pcs_arena_alloc(&t->arena, n, sizeof *s->state);
-    s->bytes = pcs_arena_alloc(&t->arena, n, sizeof *s->bytes);
-    s->served = pcs_arena_alloc(&t->arena, n, sizeof *s->served);
-    t->all = pcs_arena_alloc(&t->arena, n, sizeof *t->all);
-    if (!s->state || !s->bytes || !s->served || !t->all) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < n && !st; i++) st = open_parameter(t, i);
+    if (!st) st = open_parameters(t);
     return st || !t->origin ? st : pcs_pretrained_read(t->ctx, t->origin, &s->llama);
 }
 
@@ -163,13 +158,47 @@ static precis_status read_config(pcs_train_run *t, const char *path)
 static precis_status write_asked(pcs_train_run *t)
 {
     precis_status st = pcs_train_config_text(&t->c, &t->asked);
+    if (!st && t->arrays) st = pcs_train_arrays_text(&t->c, &t->asked);
     if (!st) st = pcs_buf_printf(&t->asked, " %s", t->data.sha256);
     char hex[65];
     if (!st && t->origin && !(st = precis_model_sha256(t->origin, hex))) st = pcs_buf_printf(&t->asked, " %s", hex);
     if (!st && t->teacher && !(st = precis_model_sha256(pcs_teacher_model(t->teacher), hex)))
         st = pcs_buf_printf(&t->asked, " %s", hex);
+    if (!st && t->arrays && t->c.from && !(st = precis_sha256_file(t->ctx, t->c.from, hex)))
+        st = pcs_buf_printf(&t->asked, " %s", hex);
     t->s.asked = t->asked.data;
     return st;
+}
+
+/* Of all samples and labels. */
+static void digest_samples(pcs_train_run *t)
+{
+    const pcs_array_set *sets[] = { &t->arrays->set, &t->arrays->held };
+    pcs_sha256 h;
+    pcs_sha256_begin(&h);
+    for (int i = 0; i < 2; i++) {
+        pcs_sha256_add(&h, sets[i]->x, (size_t)sets[i]->n * sets[i]->each * sizeof(float));
+        pcs_sha256_add(&h, sets[i]->labels, (size_t)sets[i]->n * sizeof(int32_t));
+    }
+    pcs_sha256_end(&h, t->data.sha256);
+}
+
+static precis_status begin_arrays(pcs_train_run *t)
+{
+    const pcs_train_config *c = &t->c;
+    pcs_arrays *a = t->arrays = pcs_arena_alloc(&t->arena, 1, sizeof *a);
+    if (!a) return PRECIS_ENOMEM;
+    t->family = &pcs_train_arrays_family;
+    precis_status st = pcs_arrays_read(t->ctx, c->arrays.data, c->arrays.labels, &a->set);
+    if (!st && c->heldout) st = pcs_arrays_read(t->ctx, c->heldout, c->arrays.held_labels, &a->held);
+    if (!st) st = pcs_arrays_open_net(t);
+    if (!st) digest_samples(t);
+    if (!st) st = write_asked(t);
+    if (!st) st = pcs_arrays_plan(t);
+    if (!st) st = pcs_train_set_types(t);
+    if (!st) st = pcs_arrays_plan_codes(t);
+    if (!st) st = open_parameters(t);
+    return st ? st : pcs_arrays_take_numbers(t);
 }
 
 precis_status pcs_train_begin(pcs_train_run *t, const char *path)
@@ -177,6 +206,7 @@ precis_status pcs_train_begin(pcs_train_run *t, const char *path)
     pcs_buf_init(&t->asked, t->ctx, PCS_LIMIT_JSON);
     pcs_buf_init(&t->planned, t->ctx, PCS_LIMIT_JSON);
     precis_status st = read_config(t, path);
+    if (!st && t->c.arrays.data) return begin_arrays(t);
     if (!st && t->c.from) st = open_origin(t);
     if (!st && t->c.quant.plan) st = pcs_train_read_plan(t, t->c.quant.plan);
     if (st) return st;

@@ -30,8 +30,10 @@ static precis_status read_model(pcs_config_reader *r)
         else if (pcs_json_is(&r->in.t, "from")) st = pcs_config_string(r, &r->c->from);
         else if (pcs_json_is(&r->in.t, "arch")) {
             st = pcs_json_file_string(&r->in, r->path, &arch);
-            if (!st && strcmp(arch, "llama")) st = pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is not llama");
-        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found)
+            if (!st && strcmp(arch, "llama") && strcmp(arch, "cnn"))
+                st = pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is neither llama nor cnn");
+        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found &&
+                   !(st = pcs_config_read_arrays_model(r, &found)) && !found)
             st = pcs_config_unknown(r);
     }
     return st;
@@ -71,7 +73,8 @@ static precis_status read_data(pcs_config_reader *r)
         else if (pcs_json_is(&r->in.t, "heldout")) {
             st = pcs_json_file_string(&r->in, r->path, &path);
             c->heldout = path;
-        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found)
+        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found &&
+                   !(st = pcs_config_read_arrays_data(r, &found)) && !found)
             st = pcs_config_unknown(r);
     }
     return st;
@@ -269,6 +272,8 @@ static precis_status read_all(pcs_config_reader *r)
 
 static precis_status lacks(precis_ctx *ctx, const char *name, const pcs_train_config *c)
 {
+    if (c->arrays.n_stack || c->arrays.classes || c->arrays.input[0] || c->arrays.labels || c->arrays.held_labels)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: data.arrays is missing, which nets of arrays are trained on", name);
     const struct {
         const char *key;
         bool lacks;
@@ -293,8 +298,13 @@ static precis_status lacks(precis_ctx *ctx, const char *name, const pcs_train_co
 
 precis_status pcs_train_config_finish(precis_ctx *ctx, const char *name, pcs_train_config *c)
 {
-    precis_status st = lacks(ctx, name, c);
+    precis_status st = c->arrays.data ? pcs_train_arrays_check(ctx, name, c) : lacks(ctx, name, c);
     if (!st) st = pcs_train_quant_check(ctx, name, &c->quant);
+    if (!st && c->arrays.data) {
+        c->rates.steps = c->steps;
+        c->parts = c->context = 1;
+        return PRECIS_OK;
+    }
     if (st) return st;
     if (!c->model.kv_heads) c->model.kv_heads = c->model.heads;
     c->model.interleaved = !c->model.qk_norm; /* as GGUF has a llama's rows, and a qwen3's */
@@ -341,8 +351,9 @@ precis_status pcs_train_config_read(precis_ctx *ctx, pcs_train_config *c, const 
     c->schedule = pcs_schedule_by_name("cosine");
     c->rates.second = 2.0 / 3;
     c->model.temperature = c->model.distill = 1;
+    c->arrays.momentum = 0.1;
     c->quant = (pcs_train_quant){ .estimator = pcs_estimator_by_name("ste"), .a_bits = 16, .kv_bits = 16, .freeze = 1,
-                                  .average = 0.01, .lr = 1, .decay = -1, .range_lr = 1 };
+                                  .freeze_norm = 0.9, .average = 0.01, .lr = 1, .decay = -1, .range_lr = 1 };
     pcs_arena_init(&c->arena, ctx);
     pcs_config_reader r = { .ctx = ctx, .c = c, .in = { .ctx = ctx, .arena = &c->arena } };
     pcs_json_init(&r.in.j, ctx, text, len);

@@ -7,7 +7,7 @@
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
-enum { PCS_TRAIN_TEXTS = 64, PCS_TRAIN_PATTERNS = 32 };
+enum { PCS_TRAIN_TEXTS = 64, PCS_TRAIN_PATTERNS = 32, PCS_TRAIN_STACK = 64 };
 
 /* What is rounded, how it learns, and when. Shares are of all steps. */
 typedef struct pcs_train_quant {
@@ -20,12 +20,29 @@ typedef struct pcs_train_quant {
     double from;         /* the share of steps that are trained in full first               */
     double observe;      /* from which on observers look                                    */
     double freeze;       /* from which on ranges, learned or observed, stay as they are     */
+    double freeze_norm;  /* from which on batch norms have running statistics (nets of arrays) */
     double average;      /* of observers: what the newest batch counts                      */
     double lr;           /* of weights that are rounded, times that of the others           */
     double decay;        /* of the same; below 0: as the others                             */
     double range_lr, range_decay; /* of learned ranges                                      */
     double dampen;       /* the loss gets that much of sum (w - rounded w)^2 (Nagel et al. 2022, 2203.11086, eq. 5) */
 } pcs_train_quant;
+
+/* A net of arrays: a file's (pcs_train_config.from), or these layers. */
+typedef struct pcs_train_layer {
+    bool linear, norm;
+    int64_t out, kernel, stride, pad, groups, pool; /* pool: windows of the largest behind it; 0: none */
+    const char *activation; /* an op of one operand; NULL: none */
+} pcs_train_layer;
+
+typedef struct pcs_train_arrays {
+    const char *data, *labels;  /* .npy; labels also .txt. data NULL: tokens are trained on instead */
+    const char *held_labels;    /* of the configuration's heldout */
+    int64_t input[4], classes;  /* input: without the batch; 0 ends it */
+    pcs_train_layer stack[PCS_TRAIN_STACK];
+    size_t n_stack;
+    double momentum; /* of batch norms: what the newest batch counts in running statistics */
+} pcs_train_arrays;
 
 /* Which weights are left out: `out` of each `of` along a row, once, in step `from` of all. */
 typedef enum { PCS_PRUNE_NONE, PCS_PRUNE_MAGNITUDE, PCS_PRUNE_WANDA, PCS_PRUNE_SPARSEGPT } pcs_prune_method;
@@ -59,6 +76,7 @@ typedef struct pcs_train_config {
     size_t n_only;
     pcs_train_quant quant;
     pcs_train_prune prune;
+    pcs_train_arrays arrays;
     pcs_arena arena; /* of the texts above */
 } pcs_train_config;
 
@@ -76,6 +94,10 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b);
 
 /* compute, from elsewhere. PRECIS_EINVAL: no arithmetic. */
 precis_status pcs_train_set_compute(precis_ctx *ctx, pcs_train_config *c, const char *name);
+/* ---- of nets of arrays (config_arrays.c) ---- */
+/* PRECIS_EFORMAT: what is missing, or does not go with such nets. */
+precis_status pcs_train_arrays_check(precis_ctx *ctx, const char *name, const pcs_train_config *c);
+precis_status pcs_train_arrays_text(const pcs_train_config *c, pcs_buf *b);
 /* ---- of `quant` (config_quant.c) ---- */
 /* quant.weights, from elsewhere. PRECIS_EFORMAT: no type. */
 precis_status pcs_train_set_weights(precis_ctx *ctx, pcs_train_config *c, const char *spec);

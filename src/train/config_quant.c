@@ -71,6 +71,7 @@ precis_status pcs_config_read_quant(pcs_config_reader *r)
         { "from", PCS_CONFIG_REAL, 0, 1, &q->from },
         { "observe", PCS_CONFIG_REAL, 0, 1, &q->observe },
         { "freeze", PCS_CONFIG_REAL, 0, 1, &q->freeze },
+        { "freeze_norm", PCS_CONFIG_REAL, 0, 1, &q->freeze_norm },
         { "average", PCS_CONFIG_REAL, 1e-6, 1, &q->average },
         { "lr", PCS_CONFIG_REAL, 0, 1e3, &q->lr },
         { "decay", PCS_CONFIG_REAL, 0, 1, &q->decay },

@@ -36,5 +36,8 @@ precis_status pcs_config_strings(pcs_config_reader *r, const char **to, size_t *
 
 /* The objects that have files of their own. */
 precis_status pcs_config_read_quant(pcs_config_reader *r);
+/* A key of `model` or `data` that nets of arrays have; *found: it is one. */
+precis_status pcs_config_read_arrays_model(pcs_config_reader *r, bool *found);
+precis_status pcs_config_read_arrays_data(pcs_config_reader *r, bool *found);
 
 #endif

@@ -97,15 +97,15 @@ static void begin_row(const pcs_format *f, const float *w, size_t rows, size_t k
 
 /* ---- the table ------------------------------------------------------------------------------------ */
 
-static const pcs_estimator ste = { .name = "ste", .ready = as_it_is };
+static const pcs_estimator ste = { .name = "ste", .ready = as_it_is, .grid = PCS_GRID_LARGEST };
 static const pcs_estimator lsq = { .name = "lsq", .ranges = PCS_RANGE_TENSOR, .begin = begin_step, .ready = clipped,
-                                   .steps = true, .learns_activations = true };
+                                   .steps = true, .learns_activations = true, .grid = PCS_GRID_LEARNED };
 static const pcs_estimator pact = { .name = "pact", .ranges = PCS_RANGE_TENSOR, .begin = begin_largest,
                                     .ready = clipped, .learns_activations = true, .clips_only = true };
 static const pcs_estimator pareto = { .name = "pareto", .ranges = PCS_RANGE_ROW, .begin = begin_row, .ready = clipped,
                                       .steps = true };
 static const pcs_estimator trust = { .name = "trust", .ready = trusted, .turns = true };
-static const pcs_estimator ternary = { .name = "ternary", .ready = of_three };
+static const pcs_estimator ternary = { .name = "ternary", .ready = of_three, .grid = PCS_GRID_MEAN };
 static const pcs_estimator binary = { .name = "binary", .ready = of_two };
 
 const pcs_estimator *const pcs_estimators[] = {

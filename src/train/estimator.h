@@ -19,6 +19,10 @@ typedef struct pcs_estimate {
 
 typedef enum { PCS_RANGE_NONE, PCS_RANGE_TENSOR, PCS_RANGE_ROW } pcs_range_of;
 
+/* Scales of weights of nets of arrays, where a file has a whole number for each and a scale by channel or tensor: of
+ * the largest magnitude, learned, or the mean magnitude with three levels. NONE: the estimator is not for them. */
+typedef enum { PCS_GRID_NONE, PCS_GRID_LARGEST, PCS_GRID_LEARNED, PCS_GRID_MEAN } pcs_array_grid;
+
 typedef struct pcs_estimator {
     const char *name;
     pcs_range_of ranges; /* that are learned, of weights */
@@ -30,6 +34,7 @@ typedef struct pcs_estimator {
     bool turns; /* weights and their inputs are turned by a Hadamard matrix (pcs_turned_by) */
     bool learns_activations; /* activations that have one scale for all learn it */
     bool clips_only;         /* ... by what is clipped alone */
+    pcs_array_grid grid;
 } pcs_estimator;
 
 extern const pcs_estimator *const pcs_estimators[]; /* NULL ends it */

@@ -12,8 +12,7 @@
 
 static int64_t head_dim(const pcs_llama_config *c) { return c->head_dim ? c->head_dim : c->width / c->heads; }
 
-/* A parameter of its own name; NULL: no memory. rows 0: a vector. */
-static pcs_trained *push(precis_ctx *ctx, pcs_llama *l, int64_t rows, int64_t columns)
+pcs_trained *pcs_llama_push(precis_ctx *ctx, pcs_llama *l, int64_t rows, int64_t columns)
 {
     if (l->n == l->room) {
         pcs_trained *grown = pcs_grow(ctx, l->parameters, l->n * sizeof *grown, 2 * l->room + 16, sizeof *grown);
@@ -31,7 +30,7 @@ static pcs_trained *push(precis_ctx *ctx, pcs_llama *l, int64_t rows, int64_t co
 
 static void add(pcs_llama *l, int64_t rows, int64_t columns, const char *format, int64_t layer)
 {
-    pcs_trained *p = push(NULL, l, rows, columns); /* there is room */
+    pcs_trained *p = pcs_llama_push(NULL, l, rows, columns); /* there is room */
     if (layer < 0) snprintf(p->name, sizeof p->name, "%s.weight", format);
     else snprintf(p->name, sizeof p->name, "blk.%lld.%s.weight", (long long)layer, format);
 }
@@ -80,13 +79,13 @@ precis_status pcs_llama_open(precis_ctx *ctx, pcs_llama *l, const pcs_llama_conf
 /* "range:blk.0.attn_q.weight", of parameter `of` or of an activation. */
 static precis_status add_range(precis_ctx *ctx, pcs_llama *l, const char *of, size_t index, int64_t n, bool observed)
 {
-    pcs_trained *p = push(ctx, l, 0, n);
+    pcs_trained *p = pcs_llama_push(ctx, l, 0, n);
     if (!p) return PRECIS_ENOMEM;
     snprintf(p->name, sizeof p->name, "range:%.56s", of);
     p->kind = observed ? PCS_TRAINED_OBSERVED : PCS_TRAINED_RANGE;
     p->of = index;
     if (!observed) return PRECIS_OK;
-    p = push(ctx, l, 0, 3);
+    p = pcs_llama_push(ctx, l, 0, 3);
     if (!p) return PRECIS_ENOMEM;
     snprintf(p->name, sizeof p->name, "seen:%.57s", of);
     p->kind = PCS_TRAINED_OBSERVER;
@@ -125,7 +124,7 @@ precis_status pcs_llama_add_adapters(precis_ctx *ctx, pcs_llama *l, const pcs_ll
         l->parameters[i].fixed = true;
         if (w.kind != PCS_TRAINED_NET || w.dims != 2 || pcs_place_of(w.name).layer < 0) continue;
         for (int k = 0; k < 2; k++) {
-            pcs_trained *p = push(ctx, l, k ? w.shape[0] : c->rank, k ? c->rank : w.shape[1]);
+            pcs_trained *p = pcs_llama_push(ctx, l, k ? w.shape[0] : c->rank, k ? c->rank : w.shape[1]);
             if (!p) return PRECIS_ENOMEM;
             snprintf(p->name, sizeof p->name, "%.54s.lora_%c", w.name, k ? 'b' : 'a');
             p->kind = PCS_TRAINED_ADAPTER;

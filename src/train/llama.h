@@ -42,7 +42,8 @@ typedef enum {
     PCS_TRAINED_ADAPTER,  /* NAME.weight.lora_a [rank, k] and lora_b [rows, rank] */
     PCS_TRAINED_RANGE,    /* "range:NAME": learned, of a weight or of an activation */
     PCS_TRAINED_OBSERVED, /* "range:NAME": set by an observer */
-    PCS_TRAINED_OBSERVER  /* "seen:NAME": [3] least, largest, and 1 once there was something */
+    PCS_TRAINED_OBSERVER, /* "seen:NAME": [3] least, largest, and 1 once there was something */
+    PCS_TRAINED_STATISTIC /* of a batch norm: of the batches that went by */
 } pcs_trained_kind;
 
 typedef struct pcs_trained {
@@ -82,6 +83,8 @@ precis_status pcs_llama_open(precis_ctx *ctx, pcs_llama *l, const pcs_llama_conf
  * (trained; the rest is fixed then). PRECIS_ENOMEM. */
 precis_status pcs_llama_add_ranges(precis_ctx *ctx, pcs_llama *l, const pcs_llama_config *c);
 precis_status pcs_llama_add_adapters(precis_ctx *ctx, pcs_llama *l, const pcs_llama_config *c);
+/* A parameter of its own name, behind the others; NULL: no memory. rows 0: a vector. */
+pcs_trained *pcs_llama_push(precis_ctx *ctx, pcs_llama *l, int64_t rows, int64_t columns);
 void pcs_llama_close(precis_ctx *ctx, pcs_llama *l);
 pcs_trained *pcs_llama_parameter(const pcs_llama *l, const char *name);
 /* Add the net to a graph, once every parameter has its data. Errors are the graph's. */

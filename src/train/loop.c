@@ -94,18 +94,24 @@ static precis_status teach(run *t)
     return st;
 }
 
+/* The batch's tokens, and what a teacher says of them. */
+static precis_status draw_tokens(run *t, uint64_t step)
+{
+    for (uint64_t b = 0; b < t->c.batch; b++)
+        pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
+    return teach(t);
+}
+
 static precis_status one_step(run *t, precis_train_step *report)
 {
     const uint64_t step = t->s.step;
     const bool rounded = pcs_train_rounds(&t->c, step);
-    for (uint64_t b = 0; b < t->c.batch; b++)
-        pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
-    precis_status st = teach(t);
+    precis_status st = t->family->draw(t, step);
     if (!st && step == pcs_train_prune_step(&t->c)) st = pcs_train_prune_now(t);
-    if (!st && rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
+    if (!st && rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = t->family->begin_ranges(t);
     t->draw[0] = (int32_t)(step & 0x7fffffff);
-    if (!st) st = pcs_train_open_net(t, rounded, false);
-    if (!st) st = pcs_train_batch(t);
+    if (!st) st = t->family->open_net(t, rounded, false);
+    if (!st) st = t->family->batch(t);
     if (st) return st;
     mean_loss(t->losses, (size_t)t->c.batch, &report->loss, &report->error);
     pcs_train_dampen(t);
@@ -146,7 +152,7 @@ static precis_status save(run *t)
     const precis_ctx_options asked = *o;
     o->cancel = NULL;
     o->progress = NULL;
-    st = write_checkpoint(t);
+    st = t->family->write(t);
     o->cancel = asked.cancel;
     o->progress = asked.progress;
     return st;
@@ -223,7 +229,7 @@ static precis_status held_out(run *t, precis_train_result *r)
 
 static void close_run(run *t)
 {
-    pcs_train_close_net(t);
+    if (t->family) t->family->close(t);
     pcs_llama_close(t->ctx, &t->s.llama);
     pcs_train_data_close(&t->data);
     precis_model_close(&t->origin);
@@ -284,6 +290,20 @@ static precis_status check_products(run *t)
     return st || !o->card ? st : write_card(t);
 }
 
+static precis_status open_inputs(run *t)
+{
+    const precis_status st = pcs_train_open_inputs(t);
+    return st ? st : pcs_train_open_masks(t);
+}
+
+static precis_status read_checkpoint(run *t) { return pcs_checkpoint_read(t->ctx, t->opt->out, &t->s, t->sha256); }
+
+static const pcs_train_family of_tokens = {
+    .open = open_inputs, .draw = draw_tokens, .begin_ranges = pcs_train_begin_ranges, .open_net = pcs_train_open_net,
+    .batch = pcs_train_batch, .write = write_checkpoint, .read = read_checkpoint, .held_out = held_out,
+    .check = check_products, .products = write_products, .close = pcs_train_close_net,
+};
+
 precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
                            precis_train_result *result)
 {
@@ -296,25 +316,26 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     pcs_arena_init(&t->arena, ctx);
     struct stat there;
     precis_status st = pcs_train_begin(t, config);
-    if (!st) st = check_products(t);
-    if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
-    if (!st) st = pcs_train_open_inputs(t);
+    if (!t->family) t->family = &of_tokens;
+    if (!st) st = t->family->check(t);
+    if (!st && opt.resume && stat(opt.out, &there) == 0) st = t->family->read(t);
+    if (!st) st = t->family->open(t);
     if (!st) st = pcs_train_open_parts(t);
-    if (!st) st = pcs_train_open_masks(t);
     if (!st)
-        st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps),
+        st = t->family->open_net(t, pcs_train_rounds(&t->c, t->c.steps),
                                 false); /* a type that does not fit is refused before work starts */
     if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
     t->from = t->s.step;
     if (!st) st = train(t);
     precis_train_result all = { .size = result->size, .steps = t->s.step, .from = t->from };
-    if (!st) st = held_out(t, &all);
+    all.accuracy = all.served_accuracy = pcs_nan();
+    if (!st) st = t->family->held_out(t, &all);
     all.products = t->c.model.compute ? t->c.model.compute->says : "forward f32; by inputs f32; by weights f32";
     all.served = pcs_nan();
     const pcs_rows_shared *seen = &t->data.overlap;
     all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : pcs_nan();
     all.merged_kld = pcs_nan();
-    if (!st && !follows(t)) st = write_products(t, &all);
+    if (!st && !follows(t)) st = t->family->products(t, &all);
     for (size_t i = 0; i < t->s.llama.n; i++)
         if (t->s.llama.parameters[i].kind == PCS_TRAINED_NET) all.parameters += t->s.llama.parameters[i].n;
     all.tokens = t->s.step * t->c.batch * t->c.context;

@@ -10,11 +10,11 @@
 
 /* ---- when ---------------------------------------------------------------------------------------- */
 
-static uint64_t step_of(const pcs_train_config *c, double share) { return (uint64_t)(share * (double)c->steps); }
+uint64_t pcs_train_step_of(const pcs_train_config *c, double share) { return (uint64_t)(share * (double)c->steps); }
 
 bool pcs_train_rounds(const pcs_train_config *c, uint64_t step)
 {
-    return pcs_train_quantizes(&c->quant) && step >= step_of(c, c->quant.from);
+    return pcs_train_quantizes(&c->quant) && step >= pcs_train_step_of(c, c->quant.from);
 }
 
 /* ---- types --------------------------------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static precis_status type_of(pcs_train_run *t, const char *spec, const pcs_train
 {
     *f = NULL;
     if (strchr(spec, '=')) return pcs_pattern_type(t->ctx, spec, p->name, f);
-    if (p->dims == 2 && pcs_place_of(p->name).layer >= 0) *f = pcs_format_by_name(spec);
+    if (p->dims == 2 && (t->arrays || pcs_place_of(p->name).layer >= 0)) *f = pcs_format_by_name(spec);
     return PRECIS_OK;
 }
 
@@ -231,7 +231,8 @@ precis_status pcs_train_begin_ranges(pcs_train_run *t)
 void pcs_train_observe(pcs_train_run *t)
 {
     const pcs_train_quant *q = &t->c.quant;
-    if (t->s.step < step_of(&t->c, q->observe) || t->s.step >= step_of(&t->c, q->freeze)) return; /* off, or frozen */
+    if (t->s.step < pcs_train_step_of(&t->c, q->observe) || t->s.step >= pcs_train_step_of(&t->c, q->freeze))
+        return; /* off, or frozen */
     for (size_t i = 0; i < t->s.llama.n; i++)
         if (t->s.llama.parameters[i].kind == PCS_TRAINED_OBSERVER) look(t, &t->s.llama.parameters[i]);
 }
@@ -257,7 +258,7 @@ bool pcs_train_settings(const pcs_train_run *t, size_t i, double lr, pcs_optimiz
     if (p->kind == PCS_TRAINED_RANGE) {
         s->lr *= c->quant.range_lr;
         s->decay = c->quant.range_decay;
-        return t->rounded && t->s.step < step_of(c, c->quant.freeze);
+        return t->rounded && t->s.step < pcs_train_step_of(c, c->quant.freeze);
     }
     if (p->kind >= PCS_TRAINED_OBSERVED) return false;
     if (p->dims == 1) s->decay = 0;

@@ -7,8 +7,27 @@
 #include "train/optimizer.h"
 
 typedef struct pcs_teacher pcs_teacher;
+typedef struct pcs_train_run pcs_train_run;
+struct pcs_arrays;
 
-typedef struct pcs_train_run {
+/* What nets of one kind do in the loop: models of tokens, nets of arrays. */
+typedef struct pcs_train_family {
+    precis_status (*open)(pcs_train_run *t);  /* memory of a batch, behind pcs_train_begin */
+    precis_status (*draw)(pcs_train_run *t, uint64_t step);
+    precis_status (*begin_ranges)(pcs_train_run *t); /* before the first step in few bits */
+    precis_status (*open_net)(pcs_train_run *t, bool rounded, bool exact);
+    precis_status (*batch)(pcs_train_run *t); /* losses and gradients of what was drawn */
+    precis_status (*write)(pcs_train_run *t); /* the checkpoint */
+    precis_status (*read)(pcs_train_run *t);
+    precis_status (*held_out)(pcs_train_run *t, precis_train_result *r);
+    precis_status (*check)(pcs_train_run *t); /* what is written at the end, before work starts */
+    precis_status (*products)(pcs_train_run *t, precis_train_result *r);
+    void (*close)(pcs_train_run *t);
+} pcs_train_family;
+
+struct pcs_train_run {
+    const pcs_train_family *family;
+    struct pcs_arrays *arrays; /* of nets of arrays; or NULL */
     precis_ctx *ctx;
     const precis_train_options *opt;
     pcs_train_config c;
@@ -35,7 +54,7 @@ typedef struct pcs_train_run {
     bool rounded,
         exact; /* the net that stands: its numbers are of few bits; its products are f32 whatever `compute` says */
     char sha256[65];
-} pcs_train_run;
+};
 
 /* ---- net.c ---- */
 /* Memory of a batch. */
@@ -63,6 +82,10 @@ precis_status pcs_train_batch(pcs_train_run *t);
 /* Mean losses of the sequences that the program ran. */
 void pcs_train_losses(pcs_train_run *t, const int32_t *targets, size_t sequences, double *to);
 
+/* ---- draw.c ---- */
+/* Normal numbers of a deviation, from a state of each tensor's own. */
+void pcs_train_normal(float *x, size_t n, uint64_t state, double deviation);
+
 /* ---- begin.c ---- */
 /* The configuration with what the options say instead, the data, the parameters. */
 precis_status pcs_train_begin(pcs_train_run *t, const char *path);
@@ -87,6 +110,8 @@ precis_status pcs_train_write_merged(pcs_train_run *t, const char *lora, const c
 bool pcs_train_rounds(const pcs_train_config *c, uint64_t step);
 /* t->planned from the plan's file. */
 precis_status pcs_train_read_plan(pcs_train_run *t, const char *path);
+/* The step from which on a share of all steps is behind. */
+uint64_t pcs_train_step_of(const pcs_train_config *c, double share);
 /* The types of parameters, and what is fixed. PRECIS_EFORMAT: a type does not fit, or a pattern matches nothing. */
 precis_status pcs_train_set_types(pcs_train_run *t);
 /* Before the first step in few bits, whose tokens are in t->ids: where ranges begin. */

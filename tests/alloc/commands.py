@@ -10,7 +10,7 @@ profile m.gguf -o p.json --tokens 16 --types Q8_0,Q4_0 -q
 plan m.gguf --profile p.json --max-size 40% -o plan.json -q
 convert m.gguf -o hf --format safetensors -q
 quant m.gguf --type INT4_G32 -o int4.precis.gguf --no-eval --calib-tokens 16 -q
-convert q4.gguf --format packed -o packed.gguf -q
+convert q4.gguf --format packed -o packed.packed.gguf -q
 eval q4.gguf --against m.gguf --ctx 16 --chunks 1 --logits logits.gguf -q
 eval q4.gguf --against m.gguf --ctx 16 --chunks 1 --gate --max-kld 1 --results r.sqlite --name a -q
 eval m.gguf --against q4.gguf --ctx 16 --chunks 1 --gate --max-kld 1 --results r.sqlite --name a -q
@@ -65,7 +65,7 @@ convert int4.precis.gguf -o out --format gptq
 convert int4.precis.gguf -o out --format awq
 convert int4.precis.gguf -o out --format safetensors
 +convert hf -o o.gguf --exact
-convert q4.gguf -o o.gguf --format packed
+convert q4.gguf -o o.packed.gguf --format packed
 convert m.gguf -o o.gguf --lora lora.gguf=0.5
 eval m.gguf --text t.txt --ctx 16 --chunks 2 --json
 eval q4.gguf --against m.gguf --ctx 16 --chunks 1 --gate --max-kld 1 --max-ppl 5 --results o.sqlite
@@ -78,7 +78,7 @@ eval --history --results r.sqlite
 +eval --history --results r.sqlite --json
 +run m.gguf -p the.other -n 4 --temp 0 --json --pack off
 run q4.gguf -p the.other -n 4 --temp 0.5 --pack load --repeat-penalty 1.1
-run packed.gguf -f short.txt --ctx 64 -n 2 --no-lookup
+run packed.packed.gguf -f short.txt --ctx 64 -n 2 --no-lookup
 run q4.gguf -p the.other -n 4 --pack cache
 run m.gguf -c -p hi --system short -n 4 --lora lora.gguf
 run m.gguf -n 3 --pack off <short.txt

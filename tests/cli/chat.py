@@ -139,6 +139,24 @@ check(sum(w in shown for w in words[:-2]) == len(words[:-2]), "no word is broken
 os.kill(t.pid, signal.SIGTERM)
 check(t.ended() == 130, "SIGTERM ends it")
 
+# a machine without libedit: said in a line that names the package, and lines are taken as they come
+loaded = subprocess.run(["ldd", precis], capture_output=True, text=True)
+os.mkdir(os.path.join(work, "lib"))
+for name in "libedit.so.2", "libedit.so.0":
+    open(os.path.join(work, "lib", name), "w").close()
+if loaded.returncode or "libedit" in loaded.stdout:
+    print("SKIP a machine without libedit: this program has it linked")
+else:
+    env["LD_LIBRARY_PATH"] = os.path.join(work, "lib")
+    t = Terminal("--temp", "0", "-n", "4", "--ctx", "64")
+    check("libedit2" in t.until(r"> "), "a chat without libedit names the package")
+    t.send("It was\n")
+    answer = t.until(r"\n> ").replace("It was", "", 1)
+    check(re.search(r"\w{2}", answer), f"a chat without libedit answers: {answer!r}")
+    t.send("\x04")
+    check(t.ended() == 0, "a chat without libedit ends with 0")
+    del env["LD_LIBRARY_PATH"]
+
 # from a pipe: answers and nothing else; the last line needs no newline
 r = subprocess.run([precis, "run", model, "--temp", "0", "-n", "6", "-q"], input="It was a\n/help", env=env,
                    capture_output=True, text=True)

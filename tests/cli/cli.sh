@@ -142,7 +142,7 @@ cp "$work/out" "$work/tokens.json"
 expect 0 "$precis" tokenize "$model" -p "It was a dark night." --json
 cmp -s "$work/out" "$work/tokens.json" || { echo "a converted folder tokenizes differently"; failed=1; }
 expect 0 "$precis" convert "$work/folder" -o "$work/back.gguf" --json
-expect 0 "$precis" convert "$work/w4.precis.gguf" -o "$work/own.gguf" --own --json
+expect 0 "$precis" convert "$work/w4.precis.gguf" -o "$work/own.precis.gguf" --own --json
 expect 3 "$precis" convert "$model" -o "$work/gptq" --format gptq
 has err "precis quant MODEL --type"
 [ -e "$work/gptq" ] && { echo "a failed conversion left a folder"; failed=1; }

@@ -40,6 +40,8 @@ json "'Q4_K' in j['formats'] and next(d for d in j['details'] if d['name'] == 'Q
 expect 0 "$precis" convert "$model" -o "$work/m.gguf"
 lacks out "blk.0"
 has out "m.gguf: 14.8 MB of tensors, [0-9]* of 74 exact"
+expect 0 "$precis" inspect "$work/m.gguf" # whose shapes are the other way round
+has out "context: 256 tokens; vocabulary: 4096"
 expect 0 "$precis" profile "$model" -o "$work/im.gguf" --tokens 32 -q
 lacks out "blk.0"
 has out "tensors (--tensors lists them)"
@@ -68,6 +70,8 @@ meant formats list format
 meant --max-size quant "$model" --maxsize 75%
 meant Q4_K_M quant "$model" --type Q4_KM --dry-run
 meant Q6_K quant "$model" --max-size 50% --types Q66_K --dry-run
+expect 2 "$precis" quant "$model" --target-ram 4M
+has err "no option --target-ram; precis plan has it"
 expect 2 "$precis" xyzzy
 lacks err "did you mean"
 
@@ -103,6 +107,28 @@ open(sys.argv[2], "wb").write(data)
 P
 expect 1 "$precis" inspect "$work/nan.gguf" --check --json
 json "not j['check']['finite'] and j['check']['found'] == [{'tensor': 'output_norm.weight', 'element': 0, 'value': 'nan'}]"
+
+# the name of an output is what it becomes, or is refused before any work; so are types that only precis reads
+misnamed() { # misnamed OUTPUT RIGHT_NAME COMMAND...
+    out=$1 right=$2
+    shift 2
+    expect 2 "$precis" "$@"
+    has err "$out.*name it $right"
+    [ ! -e "$work/$out" ] || { echo "$out was written"; failed=1; }
+}
+for name in safetensors onnx npz html; do
+    misnamed "n.$name" "$work/n.gguf" quant "$model" --type Q4_K --no-calib --no-eval -o "$work/n.$name"
+    misnamed "n.$name" "$work/n, or" convert "$model" -o "$work/n.$name"
+done
+misnamed n.gguf "$work/n, or" convert "$model" -o "$work/n.gguf" --format gptq
+misnamed n.gguf "$work/n.packed.gguf" convert "$model" -o "$work/n.gguf" --format packed
+misnamed n.gguf "$work/n.precis.gguf" quant "$model" --type INT4_G32 --no-calib --no-eval -o "$work/n.gguf"
+expect 0 "$precis" quant "$model" --type INT4_G32 --no-calib --no-eval -o "$work/n4.precis.gguf"
+misnamed n.gguf "$work/n.precis.gguf" convert "$work/n4.precis.gguf" --own -o "$work/n.gguf"
+misnamed n.gguf "$work/n.json" plan "$model" --bpw 4 -o "$work/n.gguf"
+misnamed n.gguf "$work/n.html" plan "$model" --bpw 4 --html "$work/n.gguf"
+misnamed n.gguf "$work/n.html" bench "$model" --html "$work/n.gguf"
+misnamed n.html "$work/n.json" profile "$model" -o "$work/n.html"
 
 # --text is a file
 printf 'It was a dark night.' >"$work/t.txt"

@@ -11,7 +11,7 @@ q() { expect 0 "$precis" "$@" -q; }
 # ---- packed files: the same numbers, the same text, the same bytes back
 q quant "$m" --type Q4_K_M --no-calib --no-eval -o "$work/q.gguf"
 q quant "$m" --type Q4_K_M --no-calib --no-eval --format packed -o "$work/p.packed.gguf"
-q convert "$work/q.gguf" --format packed -o "$work/p2.gguf"
+q convert "$work/q.gguf" --format packed -o "$work/p2.packed.gguf"
 q convert "$work/p.packed.gguf" -o "$work/back.gguf"
 cmp -s "$work/q.gguf" "$work/back.gguf" || fail "a packed file does not give back its rows"
 q quant "$m" --replay "$work/p.packed.gguf.manifest.json" -o "$work/p3.packed.gguf"
@@ -20,31 +20,31 @@ ids() { python3 -c "import json; print(json.load(open('$work/out'))['ids'])"; }
 text() { q run "$@" -p "It was the best of" -n 24 --temp 0 --json; ids >"$work/$name"; }
 for pack in off load background; do name=q-$pack text "$work/q.gguf" --pack $pack; done
 name=p-off text "$work/p.packed.gguf" --pack off
-name=p2-load text "$work/p2.gguf" --pack load --threads 1
+name=p2-load text "$work/p2.packed.gguf" --pack load --threads 1
 name=p-scalar; PRECIS_CPU=scalar text "$work/p.packed.gguf"
 name=p-avx2; PRECIS_CPU=avx2 text "$work/p.packed.gguf"
 for f in q-load q-background p-off p2-load p-scalar p-avx2; do cmp -s "$work/q-off" "$work/$f" || fail "$f: another text than the rows'"; done
 q run "$work/p.packed.gguf" --weights-only -p "It was" -n 8 --temp 0
 # TQ1_0 has other bytes in panels
 q quant "$m" --type TQ1_0 --no-calib --no-eval -o "$work/t.gguf"
-q convert "$work/t.gguf" --format packed -o "$work/tp.gguf"
-q convert "$work/tp.gguf" -o "$work/back.gguf"
+q convert "$work/t.gguf" --format packed -o "$work/tp.packed.gguf"
+q convert "$work/tp.packed.gguf" -o "$work/back.gguf"
 cmp -s "$work/t.gguf" "$work/back.gguf" || fail "a packed file of TQ1_0 does not give back its rows"
 name=t-off text "$work/t.gguf" --pack off
-name=t-packed text "$work/tp.gguf"
-name=t-avx2; PRECIS_CPU=avx2 text "$work/tp.gguf"
-name=t-scalar; PRECIS_CPU=scalar text "$work/tp.gguf"
+name=t-packed text "$work/tp.packed.gguf"
+name=t-avx2; PRECIS_CPU=avx2 text "$work/tp.packed.gguf"
+name=t-scalar; PRECIS_CPU=scalar text "$work/tp.packed.gguf"
 for f in t-packed t-avx2 t-scalar; do cmp -s "$work/t-off" "$work/$f" || fail "$f: another text than the rows'"; done
 q eval "$work/p.packed.gguf" --against "$work/q.gguf" --chunks 2 --json
 json 'abs(j["kld_mean"]) < 1e-12'
 q inspect "$work/p.packed.gguf" --json
-python3 - "$work/p2.gguf" "$work/p4.gguf" <<'END'
+python3 - "$work/p2.packed.gguf" "$work/p4.packed.gguf" <<'END'
 import struct, sys
 data, key = open(sys.argv[1], "rb").read(), b"precis.panels.layout"
 at = data.index(key) + len(key) + 4
 open(sys.argv[2], "wb").write(data[:at] + struct.pack("<I", 1) + data[at + 4:])
 END
-expect 3 "$precis" run "$work/p4.gguf" -p x -q
+expect 3 "$precis" run "$work/p4.packed.gguf" -p x -q
 grep -q "precis.panels.layout: packed by another version" "$work/err" || fail "an older layout: $(cat "$work/err")"
 expect 2 "$precis" run "$work/q.gguf" -p x --pack soon -q
 grep -q "none of off, load, background and cache" "$work/err" || fail "--pack soon: $(cat "$work/err")"

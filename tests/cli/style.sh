@@ -24,6 +24,8 @@ put("gnu", "static int gnu(int a)\n{\n    return __builtin_ctz(a);\n}\n")
 put("name", "int name(int a)\n{\n    return a;\n}\n")
 put("one", "static int both(int a)\n{\n    return a;\n}\n")
 put("two", "static int both(char *a)\n{\n    return *a;\n}\n")
+put("store", "static int store(const pcs_value *v)\n{\n    return v->store.host_at != 0;\n}\n")
+put("value", "struct pcs_value {\n    const char *name;\n    const void *data;\n};\n")
 put("text", "/* strcpy(a) and __builtin_ctz(a) are not called here */\nconst char *pcs_s = \"gets(); ?:\";\n")
 put("grid", "static const int grid[] = {\n    " + "123, " * 40 + "\n};\n")
 E
@@ -36,7 +38,9 @@ src/text/gnu.c:3: __builtin_ctz is GNU C: src/base or src/kernel names it
 src/text/lines.c:1: lines() has 64 lines; at most 60
 src/text/name.c:1: name() is not static and does not begin with pcs_ or precis_
 src/text/parameters.c:1: pcs_f() takes 7; at most 6, or a struct
+src/text/store.c:3: .host_at is store.c's: ask by graph/store.h
 src/text/two.c:1: both() means something else in src/text/one.c:1
+src/text/value.c:3: data: contents lie in its pcs_store
 src/text/wide.c:2: 126 columns; at most 120
 E
 diff "$work/expected" "$work/said" || { echo "< expected of a tree of faults, > said of it"; failed=1; }

@@ -35,7 +35,7 @@ has out "Read by: only precis"
 # a name that says another container is refused before work, and nothing is written
 for name in x.safetensors foo.onnx w.pt; do
     quant 2 --type Q8_0 -o "$work/$name"
-    has err "name it .gguf"
+    has err "name it .*\.gguf"
     [ ! -e "$work/$name" ] || { echo "$name was written"; failed=1; }
 done
 quant 2 --type W4A16 -o "$work/w.gguf"
@@ -61,6 +61,13 @@ for columns in 48 80 120; do
     COLUMNS=$columns "$precis" quant "$work/q8.gguf" --type Q4_K_M --no-calib --ctx 128 --chunks 1 -q -o "$work/w$columns.gguf" >"$work/out" 2>/dev/null
     grep -v "$work" "$work/out" | awk -v w=$columns 'length($0) > w { print "wider than " w ": " $0; bad = 1 } END { exit bad }' || failed=1
 done
+# a file that does not say what it is: nobody is said to read it, and nothing to run it
+cp "$model/model.safetensors" "$work/lone.safetensors"
+expect 0 "$precis" quant "$work/lone.safetensors" --type Q8_0 --no-calib --no-eval -q -o "$work/lone.gguf"
+has out "Read by: precis inspect and convert alone"
+has out "Next: precis inspect $work/lone.gguf"
+lacks out "llama.cpp"
+lacks out "precis run"
 # both models of --bench have their names
 quant 0 --type Q8_0 --no-eval --bench -o "$work/b.gguf" --json
 json "j['bench']['original']['model'].endswith('gutenberg-7m') and j['bench']['quantized']['model'].endswith('b.gguf') and j['bench']['quantized']['decode_tok_s'] > 0"

@@ -133,7 +133,7 @@ def commands():
     if k < 0.75:
         m = folder(W + "/f") if rng.random() < 0.8 else gguf(W + "/m.gguf")
         return rng.choice([
-            ["convert", m, "-o", out + ".gguf"], ["convert", m, "-o", out + ".gguf"], ["convert", m, "-o", out, "--format", "safetensors"], ["convert", m, "-o", out + ".gguf", "--format", "packed"],
+            ["convert", m, "-o", out + ".gguf"], ["convert", m, "-o", out + ".gguf"], ["convert", m, "-o", out, "--format", "safetensors"], ["convert", m, "-o", out + ".packed.gguf", "--format", "packed"],
             ["run", m, "-p", "ab", "-n", "3", "--temp", "0"], ["run", m, "-c", "-p", "hi", "-n", "2", "--temp", "0"], ["run", m, "-c", "-p", "hi", "-n", "2", "--temp", "0"],
             ["eval", m, "--text", t, "--ctx", "32", "--chunks", "1"], ["eval", m, "--ids", "3,4,5,6"],
             ["profile", m, "--calib", t, "--tokens", "64"], ["quant", m, "--type", rng.choice(["Q4_0", "Q4_K", "Q8_0", "INT4_G32", "NF4", "FP8_E4M3", "MXFP4", "IQ4_NL"]), "--no-eval", "--no-calib", "-o", out + ".gguf"],

@@ -20,7 +20,7 @@ all() { # all MODEL TENSOR ELEMENT
     refused "$2" "$3" run "$1" -p hi -n 4 -q
     refused "$2" "$3" run "$1" -p hi -n 4 -q --pack load
     refused "$2" "$3" convert "$1" -o "$work/out.gguf" -q
-    refused "$2" "$3" convert "$1" -o "$work/out.gguf" --format packed -q
+    refused "$2" "$3" convert "$1" -o "$work/out.packed.gguf" --format packed -q
     refused "$2" "$3" convert "$1" -o "$work/folder" --format safetensors -q
     refused "$2" "$3" eval "$1" --text "$work/text" --ctx 64 --chunks 1 -q
     refused "$2" "$3" eval "$model" --against "$1" --text "$work/text" --ctx 64 --chunks 1 -q
@@ -38,7 +38,7 @@ all "$work/bad" blk.3.ffn_gate.weight 777
 all "$work/norm" blk.1.ffn_norm.weight 7
 refused token_embd.weight 1040000 run "$work/row" -p hi -n 4 -q
 refused token_embd.weight 1040000 eval "$work/row" --ids 3,4 -q
-for left in out.gguf folder q.gguf p.gguf p.json costs.json; do
+for left in out.gguf out.packed.gguf folder q.gguf p.gguf p.json costs.json; do
     [ ! -e "$work/$left" ] || { echo "$left was written"; failed=1; }
 done
 

@@ -71,9 +71,9 @@ def write(name, dtype, data):
 write("e8m0.safetensors", "F8_E8M0", bytes(range(0, 256, 4)))
 write("e5m2.safetensors", "F8_E5M2", bytes([0x7c] + [0x3c] * 63))
 E
-expect 0 "$precis" convert "$work/e8m0.safetensors" --format packed -o "$work/p.gguf"
-expect 0 "$precis" convert "$work/e8m0.safetensors" --own -o "$work/own.gguf"
-for made in p own; do
+expect 0 "$precis" convert "$work/e8m0.safetensors" --format packed -o "$work/p.packed.gguf"
+expect 0 "$precis" convert "$work/e8m0.safetensors" --own -o "$work/own.precis.gguf"
+for made in p.packed own.precis; do
     "$precis" inspect "$work/$made.gguf" --tensor a -o "$work/a" && "$precis" inspect "$work/e8m0.safetensors" --tensor a -o "$work/b"
     cmp -s "$work/a" "$work/b" || { echo "bytes of $made.gguf differ"; failed=1; }
 done

@@ -32,8 +32,15 @@ typedef struct {
 
 /* ---- cases ------------------------------------------------------------------------------------------ */
 
+#define LIST(name, list) { name, PRECIS_ATTR_LIST, 0, 0, list, sizeof(list) / sizeof *(list), NULL, -1 }
+static const int64_t twos[] = { 2, 2 }, threes[] = { 3, 3 }, uneven[] = { 2, 1 }, pads_of_two[] = { 1, 0, 1, 2 },
+                     pads_of_one[] = { 1, 1, 1, 1 }, one_two[] = { 1, 2 }, five[] = { 5 }, two[] = { 2 },
+                     axes[] = { 0, 2 }, last[] = { -1 }, turns[] = { 2, 0, 1 }, starts[] = { 1, 4 }, sizes[] = { 2, 3 },
+                     steps[] = { 1, -2 }, around[] = { 1, -1, 2, 2 };
+
 static const gradient_case cases[] = {
 #include "elements.inc"
+#include "arrays.inc"
     { "affine_quant",
       { INT("low", -8), INT("high", 7), REAL("factor", 0.1) },
       { { 'F', 2, { 3, 40 }, 0, 1 }, { 'S', 1, { 1 }, 0, 0.17f }, { 'F', 1, { 1 }, 0, 0.1f } },
@@ -352,7 +359,7 @@ static void open_case(precis_ctx *ctx, precis_graph *g, const gradient_case *t, 
         pcs_arg *a = i < n ? &b->in[i] : &b->out[i - n];
         *a = (pcs_arg){ .dtype = v->dtype, .dims = v->dims, .data = i < n ? data[i] : NULL };
         memcpy(a->shape, v->shape, sizeof v->shape);
-        if (i >= n) a->data = calloc((size_t)pcs_arg_count(a) + 16, 4);
+        if (i >= n) a->data = calloc((size_t)pcs_arg_count(a) + 16, 8);
         if (i < n && v->dtype == PCS_F32) b->grad[i] = calloc((size_t)pcs_arg_count(a) + 1, 4);
     }
     static pcs_kernels kernels;

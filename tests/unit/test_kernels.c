@@ -13,6 +13,7 @@
 
 pcs_mp_fn pcs_mp_amx_emulated;
 pcs_mp_bf16_fn pcs_mp_bf16_amx_emulated;
+pcs_mp_int8_fn pcs_mp_int8_amx_emulated;
 pcs_codes_gemm_fn pcs_codes_gemm_amx_emulated;
 pcs_codes_gemm_f32_fn pcs_codes_gemm_f32_amx_emulated;
 
@@ -396,6 +397,7 @@ static void check_gemm_wide(const pcs_kernel *k)
 }
 
 #include "check_bf16.h"
+#include "check_int8.h"
 #include "check_columns.h"
 #include "check_encode.h"
 #include "check_functions.h"
@@ -489,22 +491,18 @@ static void test_all(void **state)
         else print_message("not on this machine: %s/%s\n", k->name, k->isa);
     }
 #ifdef __x86_64__
-    const char *isa = "amx, emulated";
-    const unsigned level = PCS_CPU_AVX512VNNI;
-    const pcs_kernel emulated = { PCS_DO_mp, "mp", isa, level, NULL, { .mp = pcs_mp_amx_emulated } };
-    const pcs_kernel bf16 = { PCS_DO_mp_bf16, "mp_bf16", isa, level, NULL, { .mp_bf16 = pcs_mp_bf16_amx_emulated } };
-    const pcs_kernel codes = {
-        PCS_DO_codes_gemm, "codes_gemm", isa, level, NULL, { .codes_gemm = pcs_codes_gemm_amx_emulated }
+    static const struct { pcs_kernel k; bool bf16; } emulated[] = {
+#define EMULATED(op, bf16) \
+    { { PCS_DO_##op, #op, "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .op = pcs_##op##_amx_emulated } }, bf16 }
+        EMULATED(codes_gemm, false), EMULATED(codes_gemm_f32, false), EMULATED(mp, false), EMULATED(mp_int8, false),
+        EMULATED(mp_bf16, true),
     };
-    const pcs_kernel numbers = {
-        PCS_DO_codes_gemm_f32, "codes_gemm_f32", isa, level, NULL, { .codes_gemm_f32 = pcs_codes_gemm_f32_amx_emulated }
-    };
-    if (cpu & PCS_CPU_AVX512VNNI) check_codes_gemm(&codes), check_codes_gemm_f32(&numbers);
-    else print_message("not on this machine: codes_gemm/amx, emulated\n");
-    if (cpu & PCS_CPU_AVX512VNNI) check_mp(&emulated);
-    else print_message("not on this machine: mp/amx, emulated\n");
-    if (cpu & PCS_CPU_AVX512VNNI && __builtin_cpu_supports("avx512bf16")) check_mp_bf16(&bf16);
-    else print_message("not on this machine: mp_bf16/amx, emulated\n");
+    for (size_t i = 0; i < sizeof emulated / sizeof *emulated; i++) {
+        const pcs_kernel *k = &emulated[i].k;
+        const bool can = k->needs & cpu && (!emulated[i].bf16 || __builtin_cpu_supports("avx512bf16"));
+        if (can) checks[k->op](k);
+        else print_message("not on this machine: %s/%s\n", k->name, k->isa);
+    }
 #endif
 }
 

@@ -1,4 +1,7 @@
-/* accuracy.c - top-1: the likeliest class of a sample is its label. */
+/* accuracy.c - top-1: the likeliest class of a sample is its label; and the loss, -log of what a label's class has, of
+ * rows that are probabilities (they are positive and sum to 1) or the logits of some. */
+#include "base/builtins.h"
+#include "base/fmath.h"
 #include "eval/net/score.h"
 
 static bool fits(const pcs_labels *l, const precis_eval_net_options *o)
@@ -10,7 +13,24 @@ static bool fits(const pcs_labels *l, const precis_eval_net_options *o)
 static precis_status begin(pcs_score *s)
 {
     s->right = pcs_alloc(s->ctx, (size_t)s->n, 1);
-    return s->right ? PRECIS_OK : PRECIS_ENOMEM;
+    s->state = pcs_alloc(s->ctx, (size_t)s->n + 1, sizeof(double));
+    return s->right && s->state ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static void end(pcs_score *s) { pcs_free(s->ctx, s->state); }
+
+static double loss_of(const double *x, uint64_t n, uint64_t label)
+{
+    double top = x[0], sum = 0, all = 0;
+    bool shares = true;
+    for (uint64_t i = 0; i < n; i++) {
+        top = x[i] > top ? x[i] : top;
+        sum += x[i];
+        shares &= x[i] >= 0;
+    }
+    if (shares && sum > 0.999 && sum < 1.001) return -pcs_log(x[label]);
+    for (uint64_t i = 0; i < n; i++) all += pcs_exp(x[i] - top);
+    return pcs_log(all) + top - x[label];
 }
 
 static precis_status add(pcs_score *s, uint64_t i, uint64_t row, uint64_t n, const pcs_numbers *outputs)
@@ -26,6 +46,8 @@ static precis_status add(pcs_score *s, uint64_t i, uint64_t row, uint64_t n, con
         return pcs_fail(s->ctx, PRECIS_EINVAL, "%s: the label of sample %llu is %.0f; output %s has classes 0 to %llu",
                         s->labels->where, (unsigned long long)i, label, x->name, (unsigned long long)(c.classes - 1));
     s->right[i] = (double)pcs_likeliest(x, &c, row, 0) == label;
+    ((double *)s->state)[i] =
+        c.classes > 1 ? loss_of(x->at + row * c.classes, c.classes, (uint64_t)label) : pcs_nan();
     return PRECIS_OK;
 }
 
@@ -41,6 +63,14 @@ static double value(const pcs_score *s, const uint32_t *weight, double *second)
     return all ? (double)right / (double)all : 0;
 }
 
+static double loss(const pcs_score *s)
+{
+    double sum = 0;
+    for (uint64_t i = 0; i < s->n; i++) sum += ((const double *)s->state)[i];
+    return s->n ? sum / (double)s->n : pcs_nan();
+}
+
 const pcs_score_kind pcs_score_accuracy = {
-    .name = "accuracy", .fits = fits, .begin = begin, .add = add, .value = value, .share = true, .classes = true,
+    .name = "accuracy", .fits = fits, .begin = begin, .add = add, .value = value,
+    .loss = loss, .end = end, .share = true, .classes = true,
 };

@@ -61,7 +61,8 @@ precis_status pcs_node_look_at_weights(precis_ctx *ctx, const precis_program *q,
         const pcs_node *decode = &g->nodes[x->node];
         const pcs_value *codes = &g->values[decode->in[0]], *scale = &g->values[decode->in[1]];
         const float *numbers = q->slots[q->slots[v].root].data;
-        if (!codes->data || !scale->data || scale->dtype != PCS_F32 || !numbers) continue;
+        const float *first = pcs_value_f32(scale, 1);
+        if (!pcs_value_is_known(codes) || !first || !numbers) continue;
         const uint32_t axis = n->op->weight == i && n->op->channel_axis < x->dims ? n->op->channel_axis : x->dims - 1;
         uint64_t scales = 1;
         for (uint32_t d = 0; d < scale->dims; d++) scales *= (uint64_t)scale->shape[d];
@@ -71,7 +72,7 @@ precis_status pcs_node_look_at_weights(precis_ctx *ctx, const precis_program *q,
         if (!w->channels) continue;
         float *top = pcs_alloc(ctx, (size_t)w->channels, sizeof *top);
         if (!top) return PRECIS_ENOMEM;
-        measure(numbers, x, axis, *(const float *)scale->data, top, w);
+        measure(numbers, x, axis, *first, top, w);
         qsort(top, (size_t)w->channels, sizeof *top, by_size);
         const float middle = top[w->channels / 2], largest = top[w->channels - 1];
         w->outlier = middle > 0 ? (double)largest / (double)middle : largest > 0 ? INFINITY : 1;

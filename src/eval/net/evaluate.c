@@ -263,8 +263,11 @@ static precis_status conclude(evaluation *e)
     e->r.identical = e->n_sides == 2 && !e->differs;
     if (!(e->noise > 0)) e->r.sqnr_db = INFINITY;
     else e->r.sqnr_db = e->signal > 0 ? 10 * log10(e->signal / e->noise) : -INFINITY;
+    e->r.loss = e->r.loss_reference = NAN;
     if (!e->kind) return PRECIS_OK;
     e->r.score = e->kind->name;
+    if (e->kind->loss) e->r.loss = e->kind->loss(&e->sides[0].score);
+    if (e->kind->loss && e->n_sides == 2) e->r.loss_reference = e->kind->loss(&e->sides[1].score);
     e->r.second = e->kind->second;
     e->r.share = e->kind->share;
     e->r.by_reference = e->labels.of_reference;

@@ -52,7 +52,7 @@ static precis_status settle(precis_ctx *ctx, pcs_labels *l, const precis_samples
     const pcs_numbers *x = &l->classes;
     size_t i = 0;
     while (i < x->n && x->at[i] >= -1e15 && x->at[i] <= 1e15 && x->at[i] == floor(x->at[i])) i++;
-    const bool whole = i == x->n, pairs = !one_number && 2 * l->n == precis_samples_count(samples);
+    const bool whole = i == x->n, pairs = !one_number && samples && 2 * l->n == precis_samples_count(samples);
     if (x->n != l->n || (whole && !pairs && !(one_number && real))) {
         if (whole) return PRECIS_OK;
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: label %zu is %g; classes are whole numbers", l->where, i, x->at[i]);

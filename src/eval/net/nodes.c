@@ -65,7 +65,8 @@ static precis_value past_fused(const pcs_netfile_graph *f, const pcs_netfile_gra
             for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
                 if (g->nodes[i].in[k] == v) reader = &g->nodes[i], readers++;
         if (readers != 1 || reader->n_out != 1 || g->values[v].output || reader->in[0] != v) return named;
-        for (uint32_t k = 1; k < reader->n_in; k++) others += reader->in[k] >= 0 && !g->values[reader->in[k]].data;
+        for (uint32_t k = 1; k < reader->n_in; k++)
+            others += reader->in[k] >= 0 && !pcs_value_is_known(&g->values[reader->in[k]]);
         const precis_value next = reader->out[0];
         for (size_t i = 0; i < f->n_names; i++)
             if (f->names[i].value == next) name = f->names[i].name;
@@ -94,12 +95,13 @@ static void read_codes(const precis_program *p, precis_value codes, pcs_node_pai
     const pcs_node *n = &g->nodes[c->node];
     const pcs_value *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
     const uint32_t bits = pcs_dtype_bits(c->dtype);
-    if (!pcs_dtype_whole(c->dtype) || bits > 16 || s->dtype != PCS_F32 || !s->data || !z->data) return;
+    const float *scale = pcs_value_f32(s, 1);
+    const pcs_arg zero = pcs_value_arg(z);
+    if (!pcs_dtype_whole(c->dtype) || bits > 16 || !scale || !zero.data || pcs_arg_count(&zero) < 1) return;
     for (uint32_t d = 0; d < s->dims; d++)
         if (s->shape[d] != 1) return;
-    const pcs_arg zero = { .dtype = z->dtype, .data = (void *)(uintptr_t)z->data };
     const bool sign = pcs_domain_of(c->dtype) == PCS_IN_I64;
-    pair->params.scale = *(const float *)s->data;
+    pair->params.scale = *scale;
     pair->params.zero = (int32_t)pcs_int_at(&zero, 0);
     pair->scheme.low = sign ? -(1 << (bits - 1)) : 0;
     pair->scheme.high = pair->scheme.low + (1 << bits) - 1;

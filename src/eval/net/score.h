@@ -39,7 +39,8 @@ typedef struct pcs_labels {
     bool of_reference;   /* there are none: the reference's outputs become boxes or sequences */
     char where[4200];    /* for messages */
 } pcs_labels;
-/* As the options say; n 0 where there are none. one_number: the net gives that for a sample. */
+/* As the options say; n 0 where there are none. samples: they are of these; NULL: of some that only the caller knows,
+ * each with one. one_number: the net gives that for a sample. */
 precis_status pcs_labels_open(precis_ctx *ctx, pcs_labels *l, const precis_samples *samples,
                               const precis_eval_net_options *o, bool one_number);
 precis_status pcs_labels_from_json(precis_ctx *ctx, pcs_labels *l, const char *path);
@@ -57,6 +58,8 @@ typedef struct pcs_score_kind {
                            const pcs_numbers *outputs);
     /* weight: how often each label counts; NULL: once. *second may be NULL. */
     double (*value)(const pcs_score *s, const uint32_t *weight, double *second);
+    /* Mean of -log of what labels have, in nats; NaN: of no classes. NULL: the kind has none. */
+    double (*loss)(const pcs_score *s);
     void (*end)(pcs_score *s);
     bool share;   /* its value is a share of samples that are right: right[] says which */
     bool classes; /* the output has classes, so that two nets may agree */

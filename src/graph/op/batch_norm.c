@@ -38,12 +38,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-static void by_channel(const precis_graph *g, const pcs_node *n, float *a, float *b)
+static bool by_channel(const precis_graph *g, const pcs_node *n, float *a, float *b)
 {
-    const float *in[5];
-    for (int i = 0; i < 5; i++) in[i] = g->values[n->in[i]].data;
-    for (size_t ch = 0; ch < (size_t)g->values[n->in[1]].shape[0]; ch++)
-        factors(in, (float)n->attr[EPS].real, ch, &a[ch], &b[ch]);
+    const size_t channels = (size_t)g->values[n->in[1]].shape[0];
+    const float *in[5] = { NULL };
+    for (int i = 1; i < 5; i++)
+        if (!(in[i] = pcs_value_f32(&g->values[n->in[i]], channels))) return false;
+    for (size_t ch = 0; ch < channels; ch++) factors(in, (float)n->attr[EPS].real, ch, &a[ch], &b[ch]);
+    return true;
 }
 
 /* What one channel's statistics get: sums over all its numbers, batch by batch. */

@@ -32,32 +32,9 @@ static size_t scratch(const pcs_call *c)
     return by_planes(c) ? 0 : PANELS * pcs_line_up(64 * k + 64) + TILE * PANELS * 64 + 256;
 }
 
-/* Where the window at place p begins. */
-static void start(const pcs_window *w, int64_t p, int64_t *at)
-{
-    for (uint32_t i = PCS_WINDOW; i-- > 0; p /= w->out[i]) at[i] = p % w->out[i] * w->stride[i] - w->pad[i];
-}
-
-/* Places of a panel that follow one another in a row of the result: `n` of them from lane `lane` on. */
-typedef struct {
-    int64_t lane, n, at[PCS_WINDOW];
-} segment;
-
-static int segments(const pcs_window *w, int64_t p, int64_t n, segment *s)
-{
-    int count = 0;
-    for (int64_t l = 0; l < n; count++) {
-        const int64_t left = w->out[2] - (p + l) % w->out[2];
-        s[count] = (segment){ .lane = l, .n = left < n - l ? left : n - l };
-        start(w, p + l, s[count].at);
-        l += s[count].n;
-    }
-    return count;
-}
-
 /* What a segment's places see in a row of x (NULL: outside), from column `at` on. first, last: of all of x, within
  * which 16 numbers are read at a time. */
-static void copy_segment(const pcs_window *w, const segment *s, const float *row, int64_t at,
+static void copy_segment(const pcs_window *w, const pcs_conv_run *s, const float *row, int64_t at,
                          const float *const ends[2], float *b)
 {
     const int64_t step = w->stride[2];
@@ -87,8 +64,8 @@ static void panel(const pcs_window *w, const image *of, int64_t p, int64_t n, fl
     const float *x = of->x;
     const int64_t channels = of->channels;
     const float *const *ends = of->ends;
-    segment s[16];
-    const int count = segments(w, p, n, s);
+    pcs_conv_run s[16];
+    const int count = pcs_conv_runs(w, p, n, s);
     for (int64_t ch = 0; ch < channels; ch++, x += w->area)
         for (int64_t t = 0; t < w->taps; t++, b += 16) {
             const int64_t a = t / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
@@ -187,4 +164,5 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 const pcs_op pcs_op_conv = {
     PCS_CONV_ROW, .name = "conv", .min_in = 2, .max_in = 3, .bias = 2, .infer = infer, .eval = eval, .scratch = scratch,
+    .backward = pcs_conv_backward, .scratch_back = pcs_conv_scratch_back,
 };

@@ -66,5 +66,6 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_conv_whole = {
-    PCS_CONV_ROW, .name = "conv_whole", .min_in = 4, .max_in = 4, .infer = infer, .eval = eval,
+    PCS_CONV_ROW, .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "conv_whole", .min_in = 4, .max_in = 4, .infer = infer, .eval = eval,
 };

@@ -33,8 +33,33 @@ static inline uint64_t pcs_conv_products(const pcs_call *c)
     return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)(pcs_arg_count(&c->in[1]) / c->in[1].shape[0]);
 }
 
+/* Places that follow one another in a row of the result: `n` of them from lane `lane` on, and where the first one's
+ * window begins. */
+typedef struct pcs_conv_run {
+    int64_t lane, n, at[PCS_WINDOW];
+} pcs_conv_run;
+
+/* Of n places from p on; s has room for n. How many there are. */
+static inline int pcs_conv_runs(const pcs_window *w, int64_t p, int64_t n, pcs_conv_run *s)
+{
+    int count = 0;
+    for (int64_t l = 0; l < n; count++) {
+        const int64_t left = w->out[2] - (p + l) % w->out[2];
+        s[count] = (pcs_conv_run){ .lane = l, .n = left < n - l ? left : n - l };
+        int64_t rest = p + l;
+        for (uint32_t i = PCS_WINDOW; i-- > 0; rest /= w->out[i])
+            s[count].at[i] = rest % w->out[i] * w->stride[i] - w->pad[i];
+        l += s[count].n;
+    }
+    return count;
+}
+
+/* Gradients of the convolution of f32 (conv_back.c). */
+pcs_backward_fn pcs_conv_backward;
+size_t pcs_conv_scratch_back(const pcs_call *c);
+
 #define PCS_CONV_ROW                                                                                                  \
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .weight = 1, .result_axis = 2, .products = pcs_conv_products,    \
+    .weight = 1, .result_axis = 2, .products = pcs_conv_products,                                                     \
     .attrs = PCS_ATTR_TABLE(PCS_LIST("strides"), PCS_LIST("pads"), PCS_LIST("dilations"), PCS_INT("groups", 1))
 
 #endif

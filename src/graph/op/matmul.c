@@ -3,7 +3,7 @@
  * Reference: pieces of 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
  * the result is the same on every machine. Fast: int8 activations for quantized weights (mp, or mv for a few tokens:
  * the same bits); float weights as the reference, by mv where they are packed: the same bits, too. In the arithmetic
- * bf16 all of them by mp_bf16. */
+ * bf16 all of them by mp_bf16; in int8 those whose rows have one scale by mp_int8. */
 #include "base/pool.h"
 #include "graph/pieces.h"
 
@@ -34,6 +34,7 @@ static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1];
     if (c->in[0].dtype == PCS_ACT_BF16) return pcs_line_up(pcs_mp_bf16_scratch(k)) + 256;
+    if (c->in[0].dtype == PCS_ACT_INT8) return pcs_line_up(pcs_mp_int8_scratch(k)) + 256;
     if (c->in[0].dtype == PCS_ACT) return pcs_line_up(pcs_mp_scratch(k)) + 256;
     return pcs_line_up(sizeof(float) * (pcs_piece_floats(&c->in[1], PANELS) + TILE * PCS_PANEL)) + 256;
 }
@@ -101,6 +102,11 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
         c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data,
                                                  pcs_row_bytes(w->format, k), k, begin, end, m, x->data, c->out[0].data,
                                                  n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL });
+    else if (x->dtype == PCS_ACT_INT8)
+        c->kernels->mp_int8(&(pcs_mp_int8_args){ w->format, w->panels ? w->panels : w->data,
+                                                 pcs_row_bytes(w->format, k), k, begin, end, m,
+                                                 pcs_act_int8_in(x->data, m, k), c->out[0].data, n, bias,
+                                                 c->scratch + ith * c->scratch_size, w->panels != NULL });
     else if (x->dtype == PCS_ACT)
         (mv ? mv
             : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k),

@@ -23,6 +23,7 @@ static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[2];
     if (c->in[0].dtype == PCS_ACT_BF16) return pcs_line_up(pcs_mp_bf16_scratch(k)) + 256;
+    if (c->in[0].dtype == PCS_ACT_INT8) return pcs_line_up(pcs_mp_int8_scratch(k)) + 256;
     if (c->in[0].dtype == PCS_ACT) return pcs_line_up(pcs_mp_scratch(k)) + 256;
     return pcs_line_up(sizeof(float) * pcs_piece_floats(&c->in[1], 1)) + 256;
 }
@@ -75,7 +76,8 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
                  top = (size_t)c->out[0].shape[1];
     pcs_mv_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
     pcs_mvf_fn *mvf = w->dtype == PCS_STORED ? pcs_few_floats(c->kernels, w->format, k) : NULL;
-    if (x->dtype != PCS_ACT && x->dtype != PCS_ACT_BF16 && (!mvf || !w->panels)) {
+    const bool coded = x->dtype == PCS_ACT || x->dtype == PCS_ACT_BF16 || x->dtype == PCS_ACT_INT8;
+    if (!coded && (!mvf || !w->panels)) {
         eval(c, ith, nth);
         return;
     }
@@ -95,7 +97,12 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
                 c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1,
                                                          pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem,
                                                          panels != NULL });
-            else if (x->dtype == PCS_ACT)
+            else if (x->dtype == PCS_ACT_INT8) {
+                const pcs_act_int8 all = pcs_act_int8_in(x->data, (size_t)pcs_arg_rows(x), k);
+                c->kernels->mp_int8(&(pcs_mp_int8_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1,
+                                                         pcs_act_int8_row(&all, k, r), y, n, NULL, mem,
+                                                         panels != NULL });
+            } else if (x->dtype == PCS_ACT)
                 (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end,
                                                            1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem,
                                                            panels != NULL });

@@ -67,8 +67,26 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* An element of x stands in several places where it is repeated: one thread, elements of the result ascending. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    const char mode = c->attr[MODE].text[0];
+    int64_t dense[PCS_GRAPH_DIMS] = { 0 };
+    pcs_dense(x->dims, x->shape, dense);
+    for (int64_t i = 0; ith == nth - 1 && i < pcs_arg_count(y); i++) {
+        int64_t rest = i, from = 0;
+        for (uint32_t k = x->dims; k-- > 0 && from >= 0; rest /= y->shape[k]) {
+            const int64_t at = source(mode, rest % y->shape[k] - c->attr[PADS].list[k], x->shape[k]);
+            from = at < 0 ? -1 : from + at * dense[k];
+        }
+        if (from >= 0 && g->in[0]) g->in[0][from] += g->out[0][i];
+        if (from < 0 && g->in[1]) g->in[1][0] += g->out[0][i];
+    }
+}
+
 const pcs_op pcs_op_pad = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "pad",
     .min_in = 2,
     .max_in = 2,

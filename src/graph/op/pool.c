@@ -120,8 +120,77 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* One window's gradient d, to what it saw: a mean shares it out; of a norm y = (sum |x|^p)^(1/p) each has
+ * |x|^(p - 1) y^(1 - p) and x's sign. */
+static void give_back(const pcs_call *c, const pcs_window *w, const found *f, int64_t i, const pcs_grads *g)
+{
+    const char *kind = c->attr[KIND].text;
+    const int64_t p = i % w->places, plane = i / w->places, degree = c->attr[P].integer;
+    const float *x = (const float *)c->in[0].data + plane * w->area;
+    float *dx = g->in[0] + plane * w->area;
+    const double d = (double)g->out[0][i], y = (double)((const float *)c->out[0].data)[i];
+    for (int64_t k = 0; k < w->taps; k++) {
+        const int64_t z = p / (w->out[1] * w->out[2]) * w->stride[0] - w->pad[0] +
+                          k / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
+                      v = p / w->out[2] % w->out[1] * w->stride[1] - w->pad[1] +
+                          k / w->kernel[2] % w->kernel[1] * w->dilation[1],
+                      u = p % w->out[2] * w->stride[2] - w->pad[2] + k % w->kernel[2] * w->dilation[2];
+        if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1] || u < 0 || u >= w->in[2]) continue;
+        const int64_t at = (z * w->in[1] + v) * w->in[2] + u;
+        const double m = pcs_abs_((double)x[at]);
+        if (kind[0] == 'm') dx[at] += (float)(d / (double)(c->attr[ALL].integer ? f->counted : f->there));
+        else if (y > 0)
+            dx[at] += (float)(d * pcs_m_pow(m / y, (double)(degree - 1)) * (x[at] < 0 ? -1 : x[at] > 0));
+    }
+}
+
+/* The first of the largest takes all, as eval keeps it; NaN is the largest. */
+static void largest_back(const pcs_window *w, const float *x, const float *d, float *dx)
+{
+    for (int64_t p = 0; p < w->places; p++) {
+        const int64_t z0 = p / (w->out[1] * w->out[2]) * w->stride[0] - w->pad[0],
+                      v0 = p / w->out[2] % w->out[1] * w->stride[1] - w->pad[1],
+                      u0 = p % w->out[2] * w->stride[2] - w->pad[2];
+        int64_t best = -1;
+        for (int64_t a = 0; a < w->kernel[0]; a++)
+            for (int64_t b = 0; b < w->kernel[1]; b++)
+                for (int64_t e = 0; e < w->kernel[2]; e++) {
+                    const int64_t z = z0 + a * w->dilation[0], v = v0 + b * w->dilation[1], u = u0 + e * w->dilation[2];
+                    if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1] || u < 0 || u >= w->in[2]) continue;
+                    const int64_t at = (z * w->in[1] + v) * w->in[2] + u;
+                    if (best < 0 || x[at] > x[best] || (x[at] != x[at] && x[best] == x[best])) best = at;
+                }
+        if (best >= 0) dx[best] += d[p];
+    }
+}
+
+/* A plane's windows overlap: each plane is one thread's. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_window w = pcs_window_of(c->attr, &c->in[0], &c->out[0], c->attr[KERNEL].list);
+    const uint32_t dims = c->in[0].dims - 2;
+    int64_t ends[PCS_WINDOW];
+    for (uint32_t i = 0; i < PCS_WINDOW; i++)
+        ends[i] = w.in[i] + (i < PCS_WINDOW - dims ? 0 : pcs_listed(&c->attr[PADS], dims + i - (PCS_WINDOW - dims), 0));
+    const int64_t planes = w.places ? pcs_arg_count(&c->out[0]) / w.places : 0;
+    if (c->attr[KIND].text[1] == 'a') {
+        for (int64_t plane = ith; g->in[0] && plane < planes; plane += nth)
+            largest_back(&w, (const float *)c->in[0].data + plane * w.area, g->out[0] + plane * w.places,
+                         g->in[0] + plane * w.area);
+        return;
+    }
+    for (int64_t plane = ith; g->in[0] && plane < planes; plane += nth)
+        for (int64_t p = 0; p < w.places; p++) {
+            const int64_t at[PCS_WINDOW] = { p / (w.out[1] * w.out[2]) * w.stride[0] - w.pad[0],
+                                             p / w.out[2] % w.out[1] * w.stride[1] - w.pad[1],
+                                             p % w.out[2] * w.stride[2] - w.pad[2] };
+            found f = { 0 };
+            look(c, &w, ends, plane, at, &f);
+            give_back(c, &w, &f, plane * w.places + p, g);
+        }
+}
+
 const pcs_op pcs_op_pool = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
     .name = "pool",
     .min_in = 1,
     .max_in = 1,
@@ -131,4 +200,5 @@ const pcs_op pcs_op_pool = {
                             PCS_INT("columns", 0)),
     .infer = infer,
     .eval = eval,
+    .backward = backward,
 };

@@ -86,7 +86,85 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* Batches of the result that an operand's matrix `which` has a part in, in ascending order: each is asked. */
+static bool has_part(const pcs_call *c, uint32_t operand, int64_t batch, int64_t which)
+{
+    return pcs_matrix_at(&c->out[0], &c->in[operand], batch) == which;
+}
+
+static int64_t batches_of(const pcs_call *c)
+{
+    const pcs_arg *y = &c->out[0];
+    return pcs_arg_count(y) / (y->shape[y->dims - 2] * y->shape[y->dims - 1]);
+}
+
+static size_t scratch_back(const pcs_call *c)
+{
+    const size_t m = (size_t)c->out[0].shape[c->out[0].dims - 2], n = (size_t)pcs_arg_width(&c->out[0]);
+    return (m > n ? m : n) * 64 + TILE * (64 + 4 * m) + 256;
+}
+
+/* da[m][16 columns from `first` on] of a's matrix `which`: sums over n ascending, batches ascending. */
+static void by_first(const pcs_call *c, const pcs_grads *g, int64_t which, size_t first, float *mem)
+{
+    const size_t m = (size_t)c->out[0].shape[c->out[0].dims - 2], n = (size_t)pcs_arg_width(&c->out[0]),
+                 k = (size_t)pcs_arg_width(&c->in[0]), wide = k - first < 16 ? k - first : 16;
+    float *tile = mem + 16 * (m > n ? m : n), *da = g->in[0] + (size_t)which * m * k + first;
+    for (int64_t batch = 0; batch < batches_of(c); batch++) {
+        if (!has_part(c, 0, batch, which)) continue;
+        const float *b = (const float *)c->in[1].data +
+                         (size_t)pcs_matrix_at(&c->out[0], &c->in[1], batch) * k * n + first * n;
+        for (size_t j = 0; j < n; j++)
+            for (size_t l = 0; l < 16; l++) mem[16 * j + l] = l < wide ? b[l * n + j] : 0.0f;
+        for (size_t r = 0; r < m; r += TILE) {
+            const size_t rows = m - r < TILE ? m - r : TILE;
+            c->kernels->gemm(&(pcs_gemm_args){ g->out[0] + ((size_t)batch * m + r) * n, n, mem, 16, n, rows, tile, 16,
+                                               false });
+            for (size_t i = 0; i < rows; i++)
+                for (size_t l = 0; l < wide; l++) da[(r + i) * k + l] += tile[16 * i + l];
+        }
+    }
+}
+
+/* db[k][16 columns from `first` on] of b's matrix `which`: sums over m ascending, batches ascending. */
+static void by_second(const pcs_call *c, const pcs_grads *g, int64_t which, size_t first, float *mem)
+{
+    const size_t m = (size_t)c->out[0].shape[c->out[0].dims - 2], n = (size_t)pcs_arg_width(&c->out[0]),
+                 k = (size_t)pcs_arg_width(&c->in[0]), wide = n - first < 16 ? n - first : 16;
+    float *tile = mem + 16 * (m > n ? m : n), *turned = tile + TILE * 16,
+          *db = g->in[1] + (size_t)which * k * n + first;
+    for (int64_t batch = 0; batch < batches_of(c); batch++) {
+        if (!has_part(c, 1, batch, which)) continue;
+        const float *a = (const float *)c->in[0].data + (size_t)pcs_matrix_at(&c->out[0], &c->in[0], batch) * m * k,
+                    *d = g->out[0] + (size_t)batch * m * n + first;
+        for (size_t r = 0; r < m; r++)
+            for (size_t l = 0; l < 16; l++) mem[16 * r + l] = l < wide ? d[r * n + l] : 0.0f;
+        for (size_t at = 0; at < k; at += TILE) {
+            const size_t rows = k - at < TILE ? k - at : TILE;
+            for (size_t r = 0; r < m; r++)
+                for (size_t i = 0; i < rows; i++) turned[i * m + r] = a[r * k + at + i];
+            c->kernels->gemm(&(pcs_gemm_args){ turned, m, mem, 16, m, rows, tile, 16, false });
+            for (size_t i = 0; i < rows; i++)
+                for (size_t l = 0; l < wide; l++) db[(at + i) * n + l] += tile[16 * i + l];
+        }
+    }
+}
+
+/* Matrices and blocks of 16 columns, each one thread's. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    float *mem = (float *)(void *)(c->scratch + ith * c->scratch_size);
+    if (!pcs_arg_count(&c->out[0])) return;
+    for (uint32_t operand = 0; operand < 2; operand++) {
+        const pcs_arg *x = &c->in[operand];
+        const int64_t width = pcs_arg_width(x), blocks = (width + 15) / 16,
+                      matrices = width ? pcs_arg_count(x) / (width * x->shape[x->dims - 2]) : 0;
+        for (int64_t i = ith; g->in[operand] && i < matrices * blocks; i += nth)
+            (operand ? by_second : by_first)(c, g, i / blocks, (size_t)(i % blocks) * 16, mem);
+    }
+}
+
 const pcs_op pcs_op_product = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "product", .min_in = 2, .max_in = 2, .infer = infer,
+    .backward = backward, .scratch_back = scratch_back, .name = "product", .min_in = 2, .max_in = 2, .infer = infer,
     .eval = eval, .scratch = scratch, .products = pcs_matrix_products,
 };

@@ -180,8 +180,67 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* The derivative of a result y by one of the n elements under it, x; prod's needs all of them. */
+static double slope(const kind *k, double x, double y, double n)
+{
+    const char *name = k->name;
+    if (k->add == squares) return k->last == root ? y > 0 ? x / y : 0 : 2 * x;
+    if (k->add == magnitudes) return x > 0 ? 1 : x < 0 ? -1 : 0;
+    if (k->last == over_n) return 1 / n;
+    if (k->last == log_of) return pcs_exp((name[sizeof "log_sum" - 1] ? x : 0) - y);
+    return 1;
+}
+
+/* Where element r under the result's element is, which lies at `from`. */
+static int64_t under(const reduced *w, int64_t from, int64_t r)
+{
+    return from + place_of(w->inner, w->inner_shape, w->inner_stride, r);
+}
+
+/* The first that equals the result takes all (max, min). */
+static void to_first(const reduced *w, const float *x, float *dx, int64_t from, const float y[2])
+{
+    for (int64_t r = 0; r < w->count; r++) {
+        const int64_t at = under(w, from, r);
+        if (x[at] != y[0]) continue;
+        dx[at] += y[1];
+        return;
+    }
+}
+
+static void to_factors(const reduced *w, const float *x, float *dx, int64_t from, float d)
+{
+    for (int64_t r = 0; r < w->count; r++) {
+        double others = 1;
+        for (int64_t o = 0; o < w->count; o++) others *= o == r ? 1 : (double)x[under(w, from, o)];
+        dx[under(w, from, r)] += (float)((double)d * others);
+    }
+}
+
+/* What lies under each element of the result is one thread's. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const float *x = c->in[0].data, *y = c->out[0].data;
+    const kind *k = kind_of(c->attr);
+    uint64_t begin, end;
+    reduced w;
+    split(c, &w);
+    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 16, ith, nth, &begin, &end);
+    for (uint64_t i = begin; g->in[0] && i < end; i++) {
+        const int64_t from = place_of(w.outer, w.outer_shape, w.outer_stride, (int64_t)i);
+        const float d = g->out[0][i];
+        if (k->add == most || k->add == least) to_first(&w, x, g->in[0], from, (const float[]){ y[i], d });
+        else if (k->add == times) to_factors(&w, x, g->in[0], from, d);
+        else
+            for (int64_t r = 0; r < w.count; r++) {
+                const int64_t at = under(&w, from, r);
+                g->in[0][at] += (float)((double)d * slope(k, (double)x[at], (double)y[i], (double)w.count));
+            }
+    }
+}
+
 const pcs_op pcs_op_reduce = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "reduce",
     .min_in = 1,
     .max_in = 1,

@@ -32,9 +32,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (n->attr[SIZES].n != x->dims || s->dtype != PCS_F32 || s->dims != 1 || s->shape[0] != x->dims ||
         r->dtype != PCS_F32 || r->dims != 1 || r->shape[0] != 2 * x->dims)
         return pcs_op_fail(g, n, "takes sizes, scales and a region of %u dimensions", x->dims);
-    if (!s->data || !r->data) return pcs_op_fail(g, n, "has scales that are not known before it runs");
+    const float *scales = pcs_value_f32(s, x->dims);
+    if (!scales || !pcs_value_f32(r, 2 * (uint64_t)x->dims))
+        return pcs_op_fail(g, n, "has scales that are not known before it runs");
     for (uint32_t i = 0; i < x->dims; i++) {
-        const float scale = ((const float *)s->data)[i];
+        const float scale = scales[i];
         const int64_t size = n->attr[SIZES].list[i]; /* a dimension that has no size yet stays what it is */
         if (!(scale > 0 && scale < 1e9f) || (pcs_dim_is_id(size) ? size != x->shape[i] : size < 0) ||
             (pcs_dim_is_id(x->shape[i]) && !pcs_dim_is_id(size)) || (x->shape[i] == 0 && size))

@@ -44,8 +44,24 @@ static int64_t known(precis_graph *g, const pcs_node *n, int64_t i)
     return x->known && x->dims == 1 ? x->known[n->attr[STARTS].list[0] + i * n->attr[STEPS].list[0]] : PCS_DIM_ERROR;
 }
 
+/* Each element of the result is one of x. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *y = &c->out[0];
+    int64_t dense[PCS_GRAPH_DIMS];
+    uint64_t begin, end;
+    pcs_dense(c->in[0].dims, c->in[0].shape, dense);
+    pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
+    for (uint64_t i = begin; g->in[0] && i < end; i++) {
+        int64_t at = 0, rest = (int64_t)i;
+        for (uint32_t d = y->dims; d-- > 0; rest /= y->shape[d])
+            at += (c->attr[STARTS].list[d] + rest % y->shape[d] * c->attr[STEPS].list[d]) * dense[d];
+        g->in[0][at] += g->out[0][i];
+    }
+}
+
 const pcs_op pcs_op_slice = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "slice",
     .min_in = 1,
     .max_in = 1,

@@ -72,13 +72,16 @@ static int64_t all(const precis_attr *attr, const float *boxes, const float *sco
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *b = &g->values[n->in[0]], *s = &g->values[n->in[1]];
-    if (!b->data || !s->data) return pcs_op_fail(g, n, "depends on contents that are not known before it runs");
+    if (!pcs_value_is_known(b) || !pcs_value_is_known(s))
+        return pcs_op_fail(g, n, "depends on contents that are not known before it runs");
     if (b->dtype != PCS_F32 || s->dtype != PCS_F32 || b->dims != 3 || s->dims != 3 || b->shape[2] != 4 ||
         b->shape[0] != s->shape[0] || b->shape[1] != s->shape[2])
         return pcs_op_fail(g, n, "takes boxes[batch, n, 4] and scores[batch, classes, n]");
+    const float *boxes = pcs_value_host(b), *scores = pcs_value_host(s);
+    if (!boxes || !scores) return pcs_op_fail(g, n, "has fewer boxes or scores than their shapes");
     void *room = pcs_alloc(g->ctx, (size_t)b->shape[1] * 9 + 64, 1);
     if (!room) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx)), g->error;
-    out->shape[0] = all(n->attr, b->data, s->data, s->shape, room, NULL);
+    out->shape[0] = all(n->attr, boxes, scores, s->shape, room, NULL);
     pcs_free(g->ctx, room);
     out->shape[1] = 3;
     out->dims = 2;

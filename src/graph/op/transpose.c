@@ -29,7 +29,23 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_move(&c->out[0], &c->in[0], 0, strides, ith, nth);
 }
 
-const pcs_op pcs_op_transpose = { .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "transpose",
+/* Each element of the result is one of x. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *y = &c->out[0];
+    int64_t dense[PCS_GRAPH_DIMS];
+    uint64_t begin, end;
+    pcs_dense(c->in[0].dims, c->in[0].shape, dense);
+    pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
+    for (uint64_t i = begin; g->in[0] && i < end; i++) {
+        int64_t at = 0, rest = (int64_t)i;
+        for (uint32_t d = y->dims; d-- > 0; rest /= y->shape[d])
+            at += rest % y->shape[d] * dense[c->attr[PERM].list[d]];
+        g->in[0][at] += g->out[0][i];
+    }
+}
+
+const pcs_op pcs_op_transpose = { .backward = backward, .name = "transpose",
                                   .min_in = 1,
                                   .max_in = 1,
                                   .attrs = PCS_ATTR_TABLE(PCS_LIST("perm")),

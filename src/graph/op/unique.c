@@ -53,12 +53,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const int64_t axis = n->attr[AXIS].integer;
-    if (!x->data || !pcs_dtype_bytes(x->dtype))
+    const pcs_arg a = pcs_value_arg(x);
+    if (!a.data || !pcs_dtype_bytes(x->dtype))
         return pcs_op_fail(g, n, "depends on contents that are not known before it runs");
     if (axis != -1000 && pcs_axis(axis, x->dims) == x->dims)
         return pcs_op_fail(g, n, "has no axis %lld", (long long)axis);
-    pcs_arg a = { .dtype = x->dtype, .dims = x->dims, .data = (void *)(uintptr_t)x->data };
-    memcpy(a.shape, x->shape, sizeof a.shape);
     const parts p = parts_along(&a, axis);
     int64_t *order = pcs_alloc(g->ctx, 2 * (size_t)p.n + 1, sizeof *order), found = p.n > 0;
     if (!order) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx)), g->error;

@@ -14,13 +14,14 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     int64_t count = 1;
-    if (!x->data || !pcs_dtype_bytes(x->dtype))
+    const void *data = pcs_value_host(x);
+    if (!data || !pcs_dtype_bytes(x->dtype))
         return pcs_op_fail(g, n, "depends on contents that are not known before it runs");
     for (uint32_t i = 0; i < x->dims; i++) count *= x->shape[i];
     out->dtype = PCS_I64;
     out->dims = 2;
     out->shape[0] = x->dims;
-    out->shape[1] = not_zero(x->data, x->dtype, count);
+    out->shape[1] = not_zero(data, x->dtype, count);
     return PRECIS_OK;
 }
 

@@ -18,11 +18,12 @@ pcs_clamp pcs_clamps_of(const pcs_op *op)
 bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z)
 {
     const pcs_value *sv = &g->values[scale], *zv = &g->values[zero];
-    if (!sv->data || !zv->data || sv->dtype != PCS_F32 || pcs_value_count(sv) != 1 || pcs_value_count(zv) != 1)
-        return false;
-    if (zv->dtype != PCS_U8 && zv->dtype != PCS_I8) return false;
-    *s = *(const float *)sv->data;
-    *z = zv->dtype == PCS_U8 ? *(const uint8_t *)zv->data : *(const int8_t *)zv->data + 128;
+    const float *number = pcs_value_f32(sv, 1);
+    const uint8_t *u8 = pcs_value_elements(zv, PCS_U8, 1);
+    const int8_t *i8 = pcs_value_elements(zv, PCS_I8, 1);
+    if (!number || (!u8 && !i8) || pcs_value_count(sv) != 1 || pcs_value_count(zv) != 1) return false;
+    *s = *number;
+    *z = u8 ? *u8 : *i8 + 128;
     return *s > 0 && *s <= 3.4028234e38f;
 }
 
@@ -31,7 +32,7 @@ bool pcs_coded_of(const precis_graph *g, const pcs_node *nodes, precis_value v, 
     const pcs_node *n = pcs_node_making(g, nodes, v);
     if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return false;
     const pcs_value *x = &g->values[n->in[0]];
-    if ((x->dtype != PCS_U8 && x->dtype != PCS_I8) || x->data || !pcs_value_sized(x)) return false;
+    if ((x->dtype != PCS_U8 && x->dtype != PCS_I8) || pcs_value_is_known(x) || !pcs_value_sized(x)) return false;
     out->value = n->in[0];
     return pcs_one_scale(g, n->in[1], n->in[2], &out->scale, &out->zero);
 }
@@ -44,7 +45,7 @@ static const pcs_node *decoded(const precis_graph *g, const pcs_node *nodes, pre
     const pcs_node *n = pcs_node_making(g, nodes, v);
     if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return NULL;
     for (int i = 0; i < 3; i++)
-        if (!g->values[n->in[i]].data) return NULL;
+        if (!pcs_value_host(&g->values[n->in[i]])) return NULL;
     const pcs_value *x = &g->values[n->in[0]], *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
     const bool same = s->dims == z->dims && !memcmp(s->shape, z->shape, s->dims * sizeof s->shape[0]);
     return (x->dtype == a || x->dtype == b) && s->dtype == PCS_F32 && same ? n : NULL;
@@ -61,10 +62,19 @@ static int64_t scale_stride(const pcs_value *w, const pcs_value *s, bool columns
     return axis >= w->dims - s->dims && s->shape[own] == w->shape[axis] ? 1 : -1;
 }
 
-static int32_t code_at(const pcs_value *v, size_t i)
+/* Codes of 8 bits with or without a sign. */
+typedef struct {
+    const int8_t *i8;
+    const uint8_t *u8;
+} codes8;
+
+/* All of a value's, `n` at the least; both are NULL where they are of another type, or fewer. */
+static codes8 codes_of(const pcs_value *v, uint64_t n)
 {
-    return v->dtype == PCS_I8 ? ((const int8_t *)v->data)[i] : ((const uint8_t *)v->data)[i];
+    return (codes8){ pcs_value_elements(v, PCS_I8, n), pcs_value_elements(v, PCS_U8, n) };
 }
+
+static int32_t code_at(const codes8 *c, size_t i) { return c->i8 ? c->i8[i] : c->u8[i]; }
 
 bool pcs_code_weights_are(const precis_graph *g, const pcs_node *nodes, precis_value v, bool columns)
 {
@@ -74,12 +84,15 @@ bool pcs_code_weights_are(const precis_graph *g, const pcs_node *nodes, precis_v
     if (w->dims < 2 || (columns && w->dims != 2) || pcs_value_count(w) < 1) return false;
     const int64_t stride = scale_stride(w, s, columns), rows = w->shape[columns ? w->dims - 1 : 0];
     if (stride < 0) return false;
-    for (int64_t r = 0; r < (stride ? rows : 1); r++)
-        if (!(((const float *)s->data)[r] > 0) || ((const float *)s->data)[r] > 3e38f) return false;
-    const int64_t count = pcs_value_count(w);
+    const int64_t count = pcs_value_count(w), n_scales = stride ? rows : 1;
+    const float *scale = pcs_value_f32(s, (uint64_t)n_scales);
+    const codes8 codes = codes_of(w, (uint64_t)count), zeros = codes_of(z, (uint64_t)n_scales);
+    if (!scale || (!codes.i8 && !codes.u8) || (!zeros.i8 && !zeros.u8)) return false;
+    for (int64_t r = 0; r < n_scales; r++)
+        if (!(scale[r] > 0) || scale[r] > 3e38f) return false;
     for (int64_t i = 0; i < count; i++) {
         const int64_t row = columns ? i % rows : i / (count / rows);
-        const int32_t q = code_at(w, (size_t)i) - code_at(z, (size_t)(row * stride));
+        const int32_t q = code_at(&codes, (size_t)i) - code_at(&zeros, (size_t)(row * stride));
         if (q < -128 || q > 127) return false;
     }
     return true;
@@ -90,16 +103,20 @@ bool pcs_code_weights_of(precis_graph *g, const pcs_node *nodes, precis_value v,
     const pcs_node *n = decoded(g, nodes, v, PCS_I8, PCS_U8);
     const pcs_value *w = &g->values[n->in[0]], *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
     const int64_t stride = scale_stride(w, s, columns);
+    const float *scale = pcs_value_f32(s, (uint64_t)pcs_value_count(s));
+    const codes8 codes = codes_of(w, (uint64_t)pcs_value_count(w)), zeros = codes_of(z, (uint64_t)pcs_value_count(z));
+    if (!scale || (!codes.i8 && !codes.u8) || (!zeros.i8 && !zeros.u8))
+        return pcs_op_fail(g, n, "has fewer codes than its shape"), false;
     out->rows = (size_t)w->shape[columns ? w->dims - 1 : 0];
     out->k = (size_t)pcs_value_count(w) / out->rows;
     out->scale = pcs_alloc(g->ctx, out->rows * (sizeof(float) + out->k) + 64, 1);
     if (!out->scale) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx)), false;
     out->w = (int8_t *)(out->scale + out->rows);
     for (size_t r = 0; r < out->rows; r++) {
-        out->scale[r] = ((const float *)s->data)[r * (size_t)stride];
+        out->scale[r] = scale[r * (size_t)stride];
         for (size_t i = 0; i < out->k; i++)
-            out->w[r * out->k + i] = (int8_t)(code_at(w, columns ? i * out->rows + r : r * out->k + i) -
-                                              code_at(z, r * (size_t)stride));
+            out->w[r * out->k + i] = (int8_t)(code_at(&codes, columns ? i * out->rows + r : r * out->k + i) -
+                                              code_at(&zeros, r * (size_t)stride));
     }
     return true;
 }
@@ -123,12 +140,13 @@ static bool bias_is(const precis_graph *g, const pcs_node *nodes, precis_value b
     if (bias < 0) return true;
     const pcs_value *b = &g->values[bias];
     if (b->dtype != PCS_F32 || pcs_value_count(b) != rows || b->shape[b->dims ? b->dims - 1 : 0] != rows) return false;
-    if (b->data) return true;
+    if (pcs_value_is_known(b)) return true;
     const pcs_node *n = decoded(g, nodes, bias, PCS_I32, PCS_I32);
     if (!n) return false;
     const pcs_value *z = &g->values[n->in[2]];
+    const int32_t *zero = pcs_value_elements(z, PCS_I32, (uint64_t)pcs_value_count(z));
     for (int64_t i = 0; i < pcs_value_count(z); i++)
-        if (!z->data || z->dtype != PCS_I32 || ((const int32_t *)z->data)[i]) return false;
+        if (!zero || zero[i]) return false;
     return pcs_value_count(z) == 1 || pcs_value_count(z) == rows;
 }
 
@@ -143,13 +161,19 @@ static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value b
     *out = 0;
     if (bias < 0) return true;
     const pcs_value *b = &g->values[bias];
-    const pcs_node *n = b->data ? NULL : pcs_node_making(g, nodes, bias);
+    const pcs_node *n = pcs_value_is_known(b) ? NULL : pcs_node_making(g, nodes, bias);
+    const float *numbers = pcs_value_f32(b, r + 1);
     double x;
-    if (!n) x = (double)((const float *)b->data)[r] / unit;
+    if (!n && !numbers) return false;
+    if (!n) x = (double)numbers[r] / unit;
     else {
         const pcs_value *s = &g->values[n->in[1]];
-        const double scale = (double)((const float *)s->data)[pcs_value_count(s) > 1 ? r : 0];
-        const int32_t code = ((const int32_t *)g->values[n->in[0]].data)[r];
+        const size_t at = pcs_value_count(s) > 1 ? r : 0;
+        const float *scales = pcs_value_f32(s, at + 1);
+        const int32_t *codes = pcs_value_elements(&g->values[n->in[0]], PCS_I32, r + 1);
+        if (!scales || !codes) return false;
+        const double scale = (double)scales[at];
+        const int32_t code = codes[r];
         x = scale >= unit * (1 - 1e-6) && scale <= unit * (1 + 1e-6) ? (double)code : (double)code * scale / unit;
     }
     if (!(x >= -(double)room.most && x <= (double)room.most)) return false;
@@ -446,7 +470,7 @@ static bool match_move(const precis_graph *g, const pcs_node *nodes, pcs_fused *
     for (uint32_t i = 0; i < f->n_in; i++)
         if (!pcs_coded_of(g, nodes, n->in[i], &f->in[i])) return false;
     for (uint32_t i = f->n_in; i < n->n_in; i++)
-        if (!g->values[n->in[i]].data) return false;
+        if (!pcs_value_is_known(&g->values[n->in[i]])) return false;
     return true;
 }
 

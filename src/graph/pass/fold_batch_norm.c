@@ -4,7 +4,7 @@
 
 static bool constant(const precis_graph *g, precis_value v)
 {
-    return g->values[v].data && g->values[v].dtype == PCS_F32;
+    return pcs_value_is_known(&g->values[v]) && g->values[v].dtype == PCS_F32;
 }
 
 /* Channels of the result: of transposed convolutions, w[in, out / groups, ...], those of all groups. */
@@ -14,20 +14,24 @@ static int64_t channels_of(const precis_graph *g, const pcs_node *op)
 }
 
 /* Weights times a, by channel; bias times a, plus b. */
-static void scale_weights(const precis_graph *g, const pcs_node *op, const float *a, const float *b, float *weights,
+static bool scale_weights(const precis_graph *g, const pcs_node *op, const float *a, const float *b, float *weights,
                           float *bias)
 {
     const pcs_value *w = &g->values[op->in[op->op->weight]];
-    const float *old = op->n_in > op->op->bias ? g->values[op->in[op->op->bias]].data : NULL, *from = w->data;
     const int64_t channels = channels_of(g, op), each = op->op->channel_axis ? w->shape[1] : 1,
                   rows = w->shape[0] * each, groups = op->op->channel_axis ? channels / each : 1;
     int64_t n = 1;
     for (uint32_t i = op->op->channel_axis + 1; i < w->dims; i++) n *= w->shape[i];
+    const bool has = op->n_in > op->op->bias;
+    const float *old = has ? pcs_value_f32(&g->values[op->in[op->op->bias]], (uint64_t)channels) : NULL,
+                *from = pcs_value_f32(w, (uint64_t)rows * (uint64_t)n);
+    if (!from || (has && !old)) return false;
     for (int64_t o = 0; o < channels; o++) bias[o] = (old ? old[o] * a[o] : 0.0f) + b[o];
     for (int64_t r = 0; r < rows; r++) {
         const int64_t o = op->op->channel_axis ? r / each / (w->shape[0] / groups) * each + r % each : r;
         for (int64_t i = 0; i < n; i++) weights[r * n + i] = from[r * n + i] * a[o];
     }
+    return true;
 }
 
 static precis_status fold(precis_graph *g, pcs_node *op, const pcs_node *norm)
@@ -42,8 +46,8 @@ static precis_status fold(precis_graph *g, pcs_node *op, const pcs_node *norm)
     const bool ok = weights && rest && in;
     if (ok) {
         float *a = rest, *b = rest + channels, *bias = rest + 2 * channels;
-        norm->op->by_channel(g, norm, a, b);
-        scale_weights(g, op, a, b, weights, bias);
+        if (!norm->op->by_channel(g, norm, a, b) || !scale_weights(g, op, a, b, weights, bias))
+            pcs_op_fail(g, op, "has fewer weights than channels");
         memcpy(in, op->in, op->n_in * sizeof *in);
         in[op->op->weight] = precis_graph_constant(g, w.name, w.dims, w.shape, weights);
         in[op->op->bias] = precis_graph_constant(g, "bias", 1, &channels, bias);

@@ -6,7 +6,7 @@ extern const pcs_op pcs_op_mul, pcs_op_add;
 
 static bool constant(const precis_graph *g, precis_value v)
 {
-    return g->values[v].data && g->values[v].dtype == PCS_F32;
+    return pcs_value_is_known(&g->values[v]) && g->values[v].dtype == PCS_F32;
 }
 
 /* Elements of a constant that stands along dimension 1 of y: channels, or one; 0: it stands otherwise. */
@@ -40,9 +40,13 @@ static precis_status fold_into(precis_graph *g, pcs_node *conv, pcs_node *n, con
 {
     const pcs_value w = g->values[conv->in[conv->op->weight]];
     const int64_t channels = w.shape[0];
-    const float *by = c->data, *old = conv->n_in > conv->op->bias ? g->values[conv->in[conv->op->bias]].data : NULL;
     int64_t each = 1;
     for (uint32_t i = 1; i < w.dims; i++) each *= w.shape[i];
+    const bool has = conv->n_in > conv->op->bias;
+    const float *by = pcs_value_f32(c, many == 1 ? 1 : (uint64_t)channels),
+                *old = has ? pcs_value_f32(&g->values[conv->in[conv->op->bias]], (uint64_t)channels) : NULL,
+                *from = pcs_value_f32(&w, (uint64_t)channels * (uint64_t)each);
+    if (!by || !from || (has && !old)) return pcs_op_fail(g, conv, "has fewer weights than channels");
     float *weights = pcs_alloc(g->ctx, (size_t)(channels * each) + 1, sizeof *weights);
     float *bias = pcs_alloc(g->ctx, (size_t)channels + 1, sizeof *bias);
     precis_value *in = pcs_arena_alloc(&g->arena, conv->op->bias + 1, sizeof *in);
@@ -51,7 +55,7 @@ static precis_status fold_into(precis_graph *g, pcs_node *conv, pcs_node *n, con
         const float f = by[many == 1 ? 0 : o], b = old ? old[o] : 0.0f;
         bias[o] = scales ? b * f : b + f;
         for (int64_t i = 0; i < each; i++)
-            weights[o * each + i] = ((const float *)w.data)[o * each + i] * (scales ? f : 1.0f);
+            weights[o * each + i] = from[o * each + i] * (scales ? f : 1.0f);
     }
     if (ok) {
         memcpy(in, conv->in, conv->n_in * sizeof *in);
@@ -75,16 +79,15 @@ static precis_status run(precis_graph *g)
         const bool scales = n->op == &pcs_op_mul;
         const bool adds = n->op == &pcs_op_add;
         pcs_node *conv = NULL;
-        const pcs_value *c = NULL;
+        pcs_value c = { .node = -1 };
         int64_t many = 0;
         for (uint32_t k = 0; (scales || adds) && k < 2 && !conv; k++) {
             if (!constant(g, n->in[k])) continue;
-            c = &g->values[n->in[k]];
-            many = along_channels(c, &g->values[n->out[0]]);
+            c = g->values[n->in[k]];
+            many = along_channels(&c, &g->values[n->out[0]]);
             if (many) conv = conv_of(g, n->in[1 - k]);
         }
-        const precis_status st =
-            conv ? fold_into(g, conv, n, &(const pcs_value){ .data = c->data }, many, scales) : PRECIS_OK;
+        const precis_status st = conv ? fold_into(g, conv, n, &c, many, scales) : PRECIS_OK;
         if (st) return st;
         if (conv) g->values[conv->out[0]].node = (int32_t)(conv - g->nodes);
         else {

@@ -21,8 +21,9 @@ typedef struct pcs_fusing {
 static bool one_number(const precis_graph *g, precis_value v, float *x)
 {
     const pcs_value *c = &g->values[v];
-    if (!c->data || c->dtype != PCS_F32 || pcs_value_count(c) != 1) return false;
-    *x = *(const float *)c->data;
+    const float *one = pcs_value_f32(c, 1);
+    if (!one || pcs_value_count(c) != 1) return false;
+    *x = *one;
     return *x == *x;
 }
 

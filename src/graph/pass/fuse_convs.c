@@ -16,11 +16,23 @@ typedef struct {
 static int64_t listed(const precis_attr *a, uint32_t i, int64_t usual) { return i < a->n ? a->list[i] : usual; }
 
 /* Codes less their zero points, which must fit 8 bits with a sign. */
-static bool weight_at(const pcs_value *w, const pcs_value *z, int64_t i, int8_t *out)
+typedef struct { const void *codes, *zeros; int64_t n, each, zeros_n; bool is_signed; } conv_codes;
+
+/* False: their contents are not there. */
+static bool codes_open(conv_codes *c, const pcs_value *w, const pcs_value *z)
 {
-    const int64_t each = pcs_value_count(w) / w->shape[0], c = pcs_value_count(z) == 1 ? 0 : i / each;
-    const int32_t q = w->dtype == PCS_I8 ? ((const int8_t *)w->data)[i] - ((const int8_t *)z->data)[c]
-                                         : ((const uint8_t *)w->data)[i] - ((const uint8_t *)z->data)[c];
+    *c = (conv_codes){ pcs_value_host(w), pcs_value_host(z), pcs_value_count(w), 1, pcs_value_count(z),
+                       w->dtype == PCS_I8 };
+    if (!c->codes || !c->zeros || c->n < 1) return false;
+    c->each = c->n / w->shape[0];
+    return true;
+}
+
+static bool weight_at(const conv_codes *c, int64_t i, int8_t *out)
+{
+    const int64_t z = c->zeros_n == 1 ? 0 : i / c->each;
+    const int32_t q = c->is_signed ? ((const int8_t *)c->codes)[i] - ((const int8_t *)c->zeros)[z]
+                                   : ((const uint8_t *)c->codes)[i] - ((const uint8_t *)c->zeros)[z];
     *out = (int8_t)q;
     return q >= -128 && q <= 127;
 }
@@ -30,14 +42,15 @@ static bool core_fits(const precis_graph *g, const pcs_node *n)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]], *zx = &g->values[n->in[2]],
                     *zw = &g->values[n->in[3]];
-    if (x->dtype != PCS_U8 || x->data || (x->dims != 3 && x->dims != 4) || !pcs_value_sized(x) ||
-        !pcs_value_sized(zx) || pcs_value_count(zx) != 1 || !w->data || !zw->data ||
+    conv_codes c;
+    if (x->dtype != PCS_U8 || pcs_value_is_known(x) || (x->dims != 3 && x->dims != 4) || !pcs_value_sized(x) ||
+        !pcs_value_sized(zx) || pcs_value_count(zx) != 1 || !codes_open(&c, w, zw) ||
         !pcs_value_sized(&g->values[n->out[0]]) || pcs_value_count(&g->values[n->out[0]]) < 1)
         return false;
-    if (pcs_value_count(w) < 1 || pcs_value_count(w) / w->shape[0] > INT32_MAX / (255 * 128 * 2)) return false;
+    if (c.each > INT32_MAX / (255 * 128 * 2)) return false;
     int8_t q;
-    for (int64_t i = 0; i < pcs_value_count(w); i++)
-        if (!weight_at(w, zw, i, &q)) return false;
+    for (int64_t i = 0; i < c.n; i++)
+        if (!weight_at(&c, i, &q)) return false;
     return true;
 }
 
@@ -97,8 +110,8 @@ typedef struct { precis_value w, bias, sums; } conv_weights;
 
 static bool pack_conv(precis_graph *g, const conv_form *f, conv_weights *o)
 {
-    const pcs_value v = g->values[f->core->in[1]], z = g->values[f->core->in[3]];
-    const pcs_value *b = f->bias >= 0 ? &g->values[f->bias] : NULL;
+    conv_codes c;
+    const float *b = f->bias >= 0 ? pcs_value_f32(&g->values[f->bias], (uint64_t)f->outs) : NULL;
     const size_t taps = (size_t)(f->kernel[0] * f->kernel[1]), each = (size_t)f->each, k = taps * each,
                  rows = (size_t)f->outs, of_group = rows / (size_t)f->groups, lines = pcs_codes_lines(k);
     const bool deep = f->groups > 1 && f->each == 1 && f->groups == f->outs;
@@ -106,16 +119,17 @@ static bool pack_conv(precis_graph *g, const conv_form *f, conv_weights *o)
                  bytes = deep ? taps * rows : (size_t)f->groups * pcs_codes_bytes(of_group, k);
     int32_t *sums = pcs_alloc(g->ctx, n + 1, 8);
     int8_t *to = pcs_alloc(g->ctx, bytes + k + 64, 1), *row = to ? to + bytes : NULL;
-    const bool ok = sums && to;
-    float *bias = (float *)(void *)(sums + n);
+    const bool ok = sums && to && codes_open(&c, &g->values[f->core->in[1]], &g->values[f->core->in[3]]) &&
+                    (b || f->bias < 0);
+    float *bias = sums ? (float *)(void *)(sums + n) : NULL;
     for (size_t r = 0; r < rows && ok; r++) {
         const size_t at = deep ? r : r / of_group * span + r % of_group;
         for (size_t i = 0; i < k; i++) { /* [each][taps] as [taps][each] */
             int8_t *q = &row[i % taps * each + i / taps];
-            weight_at(&v, &z, (int64_t)(r * k + i), q);
+            weight_at(&c, (int64_t)(r * k + i), q);
             sums[at] += *q;
         }
-        if (b) bias[at] = ((const float *)b->data)[r];
+        if (b) bias[at] = b[r];
         for (size_t t = 0; t < taps && deep; t++) to[t * rows + r] = row[t];
         if (!deep) pcs_codes_pack_row(to, lines, at, row, k);
     }
@@ -180,7 +194,7 @@ static bool ends_conv(const precis_graph *g, const pcs_node *n, conv_form *f)
         for (int side = 0; side < 2; side++) {
             const pcs_value *b = &g->values[n->in[1 - side]];
             const uint32_t dims = g->values[n->out[0]].dims;
-            if (!scaled_conv(g, pcs_node_making(g, g->nodes, n->in[side]), f) || !b->data ||
+            if (!scaled_conv(g, pcs_node_making(g, g->nodes, n->in[side]), f) || !pcs_value_is_known(b) ||
                 !by_channel(b, dims, g->values[f->core->in[1]].shape[0]) || dims != g->values[n->in[side]].dims)
                 continue;
             f->bias = n->in[1 - side];

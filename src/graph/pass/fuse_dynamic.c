@@ -16,8 +16,8 @@ extern const pcs_op pcs_op_to_codes, pcs_op_div, pcs_op_where, pcs_op_equal, pcs
 static bool is_number(const precis_graph *g, precis_value v, float number)
 {
     const pcs_value *x = &g->values[v];
-    return x->data && x->dtype == PCS_F32 && pcs_value_sized(x) && pcs_value_count(x) == 1 &&
-           *(const float *)x->data == number;
+    const float *one = pcs_value_f32(x, 1);
+    return one && pcs_value_sized(x) && pcs_value_count(x) == 1 && *one == number;
 }
 
 /* max(reduce max, 0) or min(reduce min, 0) of all of x. */

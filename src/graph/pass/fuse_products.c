@@ -5,18 +5,42 @@
 
 extern const pcs_op pcs_op_product_whole, pcs_op_cast, pcs_op_mul, pcs_op_add;
 
+/* Codes [k][n] of 8 bits, and zero points of one or n columns of the same type. */
+typedef struct {
+    const void *w, *z;
+    bool sign, one;
+    int64_t n;
+} code_columns;
+
+static bool columns_of(const pcs_value *w, const pcs_value *z, code_columns *out)
+{
+    *out = (code_columns){ .w = pcs_value_elements(w, w->dtype, (uint64_t)pcs_value_count(w)),
+                      .z = pcs_value_elements(z, w->dtype, (uint64_t)pcs_value_count(z)),
+                      .sign = w->dtype == PCS_I8,
+                      .one = pcs_value_count(z) == 1,
+                      .n = w->shape[1] };
+    return out->w && out->z;
+}
+
+/* Code i less its column's zero point. */
+static int32_t code_of(const code_columns *c, int64_t i)
+{
+    const int64_t z = c->one ? 0 : i % c->n;
+    return c->sign ? ((const int8_t *)c->w)[i] - ((const int8_t *)c->z)[z]
+                   : ((const uint8_t *)c->w)[i] - ((const uint8_t *)c->z)[z];
+}
+
 /* Codes less their zero points, which must fit 8 bits with a sign; w is [k][n]. */
 static bool weights_fit(const pcs_value *w, const pcs_value *z)
 {
-    if (!w->data || !z->data || w->dims != 2 || (w->dtype != PCS_I8 && w->dtype != PCS_U8) || w->shape[0] < 1 ||
+    code_columns c;
+    if (!pcs_value_is_known(w) || w->dims != 2 || (w->dtype != PCS_I8 && w->dtype != PCS_U8) || w->shape[0] < 1 ||
         w->shape[1] < 1 || w->shape[0] > INT32_MAX / (255 * 128) ||
         (pcs_value_count(z) != 1 && pcs_value_count(z) != w->shape[1]))
         return false;
-    const bool one = pcs_value_count(z) == 1;
+    if (!columns_of(w, z, &c)) return false;
     for (int64_t i = 0; i < w->shape[0] * w->shape[1]; i++) {
-        const int64_t c = one ? 0 : i % w->shape[1];
-        const int32_t q = w->dtype == PCS_I8 ? ((const int8_t *)w->data)[i] - ((const int8_t *)z->data)[c]
-                                             : ((const uint8_t *)w->data)[i] - ((const uint8_t *)z->data)[c];
+        const int32_t q = code_of(&c, i);
         if (q < -128 || q > 127) return false;
     }
     return true;
@@ -30,8 +54,8 @@ static const pcs_node *product_behind(const precis_graph *g, precis_value v)
     const pcs_node *p = pcs_node_making(g, g->nodes, cast->in[0]);
     if (!p || p->op != &pcs_op_product_whole) return NULL;
     const pcs_value *a = &g->values[p->in[0]], *za = &g->values[p->in[2]];
-    const bool rows = a->dtype == PCS_U8 && a->dims >= 2 && pcs_value_sized(a) && !a->data && pcs_value_sized(za) &&
-                      pcs_value_count(za) == 1;
+    const bool rows = a->dtype == PCS_U8 && a->dims >= 2 && pcs_value_sized(a) && !pcs_value_is_known(a) &&
+                      pcs_value_sized(za) && pcs_value_count(za) == 1;
     return rows && weights_fit(&g->values[p->in[1]], &g->values[p->in[3]]) ? p : NULL;
 }
 
@@ -58,13 +82,13 @@ static bool pack_panels(precis_graph *g, const pcs_node *p, precis_value *w, pre
                  bytes = pcs_codes_bytes(n, k);
     int8_t *to = room(g, bytes + k);
     int32_t *sum = room(g, padded * sizeof *sum);
-    const bool ok = to && sum, one = pcs_value_count(&z) == 1;
+    code_columns c;
+    const bool there = columns_of(&v, &z, &c), ok = to && sum && there;
+    if (!there) pcs_op_fail(g, p, "has fewer weights than its shape");
     for (size_t r = 0; r < n && ok; r++) {
         int8_t *row = to + bytes;
         for (size_t i = 0; i < k; i++) {
-            const size_t at = i * n + r, c = one ? 0 : r;
-            row[i] = (int8_t)(v.dtype == PCS_I8 ? ((const int8_t *)v.data)[at] - ((const int8_t *)z.data)[c]
-                                                : ((const uint8_t *)v.data)[at] - ((const uint8_t *)z.data)[c]);
+            row[i] = (int8_t)code_of(&c, (int64_t)(i * n + r));
             sum[r] += row[i];
         }
         pcs_codes_pack_row(to, pcs_codes_lines(k), r, row, k);
@@ -83,8 +107,11 @@ static precis_value padded_bias(precis_graph *g, precis_value bias, size_t n)
     const size_t padded = pcs_codes_panels(n) * PCS_CODES_PANEL;
     float *to = room(g, padded * sizeof *to);
     if (!to) return -1;
-    memcpy(to, g->values[bias].data, n * sizeof *to);
-    const precis_value v = pcs_code_constant(g, "bias", PCS_F32, (int64_t)padded, to);
+    const float *from = pcs_value_f32(&g->values[bias], n);
+    if (from) memcpy(to, from, n * sizeof *to);
+    const precis_value v = from ? pcs_code_constant(g, "bias", PCS_F32, (int64_t)padded, to)
+                                : pcs_graph_fail(g, PRECIS_EINVAL, "bias %s: fewer than %zu numbers",
+                                                 g->values[bias].name, n);
     pcs_free(g->ctx, to);
     return v;
 }
@@ -136,7 +163,7 @@ static precis_status fuse_at(precis_graph *g, size_t at)
         for (int side = 0; side < 2; side++) { /* of which the bias is folded in, when nobody else reads the product */
             const pcs_node *times = pcs_node_making(g, g->nodes, n.in[side]), *p = scaled(g, times, &scale);
             const pcs_value *b = &g->values[n.in[1 - side]];
-            if (p && b->data && by_column(g, n.in[1 - side], g->values[p->in[1]].shape[1]) &&
+            if (p && pcs_value_is_known(b) && by_column(g, n.in[1 - side], g->values[p->in[1]].shape[1]) &&
                 pcs_value_count(&g->values[n.out[0]]) == pcs_value_count(&g->values[n.in[side]]))
                 return replace_product(g, at, p, scale, n.in[1 - side]);
         }

@@ -15,10 +15,11 @@ const pcs_node *pcs_made_by(const precis_graph *g, precis_value v, const pcs_op 
 bool pcs_one_number(const precis_graph *g, precis_value v, double *number)
 {
     const pcs_value *c = &g->values[v];
-    if (!c->data || c->dtype != PCS_F32) return false;
+    const float *x = pcs_value_f32(c, 1);
+    if (!x) return false;
     for (uint32_t i = 0; i < c->dims; i++)
         if (c->shape[i] != 1) return false;
-    *number = (double)*(const float *)c->data;
+    *number = (double)*x;
     return true;
 }
 

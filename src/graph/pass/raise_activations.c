@@ -59,7 +59,7 @@ static precis_status become(precis_graph *g, pcs_node *n, const pcs_op *op, prec
 
 static bool goes_through(const precis_graph *g, const pcs_node *n, precis_value x)
 {
-    return !g->values[x].data && g->values[x].dtype == PCS_F32 && pcs_same_shape(g, x, n->out[0]);
+    return !pcs_value_is_known(&g->values[x]) && g->values[x].dtype == PCS_F32 && pcs_same_shape(g, x, n->out[0]);
 }
 
 /* x times the sigmoid of a times x. */
@@ -90,7 +90,7 @@ static bool clamped_in(const precis_graph *g, const pcs_node *n, precis_value x,
 static uint32_t candidates(const precis_graph *g, const pcs_node *n, int depth, precis_value *to, uint32_t at)
 {
     for (uint32_t k = 0; n && k < n->n_in && at < 12; k++) {
-        if (g->values[n->in[k]].data) continue;
+        if (pcs_value_is_known(&g->values[n->in[k]])) continue;
         to[at++] = n->in[k];
         if (depth < 4) at = candidates(g, maker(g, n->in[k]), depth + 1, to, at);
     }

@@ -87,10 +87,11 @@ static bool zero(const precis_graph *g, precis_value v)
 {
     const pcs_value *c = &g->values[v];
     uint64_t n = 1;
-    if (!c->data || c->dtype != PCS_F32) return false;
     for (uint32_t i = 0; i < c->dims; i++) n *= (uint64_t)c->shape[i];
+    const float *x = pcs_value_f32(c, n);
+    if (!x) return false;
     for (uint64_t i = 0; i < n; i++)
-        if (((const float *)c->data)[i] != 0) return false;
+        if (x[i] != 0) return false;
     return n > 0;
 }
 

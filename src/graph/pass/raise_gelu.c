@@ -54,7 +54,7 @@ static uint32_t candidates(const precis_graph *g, const pcs_node *n, int depth, 
 {
     for (uint32_t k = 0; k < n->n_in && at < 16; k++) {
         const precis_value v = n->in[k];
-        if (g->values[v].data) continue;
+        if (pcs_value_is_known(&g->values[v])) continue;
         to[at++] = v;
         const pcs_node *m = pcs_made_by(g, v, &pcs_op_mul);
         if (!m) m = pcs_made_by(g, v, &pcs_op_div);

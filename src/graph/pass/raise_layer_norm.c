@@ -104,7 +104,7 @@ static precis_value normalized(const precis_graph *g, const pcs_node *n, double 
 static bool vector(const precis_graph *g, precis_value v, int64_t width)
 {
     const pcs_value *c = &g->values[v];
-    if (!c->data || c->dtype != PCS_F32 || !c->dims || c->shape[c->dims - 1] != width) return false;
+    if (!c->dims || c->shape[c->dims - 1] != width || !pcs_value_f32(c, (uint64_t)width)) return false;
     for (uint32_t i = 0; i + 1 < c->dims; i++)
         if (c->shape[i] != 1) return false;
     return true;
@@ -150,9 +150,13 @@ static bool spread_out(const precis_graph *g, const pcs_node *n, norm_found *f)
 static precis_value flat(precis_graph *g, precis_value v, int64_t width, const char *name)
 {
     if (v >= 0 && g->values[v].dims == 1) return v;
+    const float *from = v < 0 ? NULL : pcs_value_f32(&g->values[v], (uint64_t)width);
+    if (v >= 0 && !from)
+        return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: fewer than %lld numbers", g->values[v].name,
+                              (long long)width);
     float *data = pcs_alloc(g->ctx, (size_t)width, sizeof *data);
     if (!data) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
-    for (int64_t i = 0; i < width; i++) data[i] = v < 0 ? 1.0f : ((const float *)g->values[v].data)[i];
+    for (int64_t i = 0; i < width; i++) data[i] = from ? from[i] : 1.0f;
     const precis_value made = precis_graph_constant(g, v < 0 ? name : g->values[v].name, 1, &width, data);
     pcs_free(g->ctx, data);
     return made;

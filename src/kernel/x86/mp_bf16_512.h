@@ -7,6 +7,7 @@
 
 #define VEC 64
 #include "kernel/simd/decode.h"
+#include "kernel/x86/turn_512.h"
 
 #ifndef MB_PANELS
 #define MB_PANELS(k) pcs_bf16_panels(k) /* that are decoded at a time */
@@ -180,31 +181,6 @@ PCS_INLINE __m512i mb_in_order(const float *x)
 #endif
 }
 
-/* Rows of 16 dwords to columns. */
-PCS_INLINE void mb_turn(__m512i r[16])
-{
-    __m512i t[16];
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int h = 0; h < 2; h++) {
-            r[i + 2 * h] = _mm512_unpacklo_epi64(t[i + h], t[i + 2 + h]);
-            r[i + 2 * h + 1] = _mm512_unpackhi_epi64(t[i + h], t[i + 2 + h]);
-        }
-    for (int c = 0; c < 4; c++) { /* r[4 i + c]: column c of each fourth of rows 4 i .. 4 i + 3 */
-        const __m512i a = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd);
-        const __m512i d = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
-        const __m512i e = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
-        t[c] = _mm512_shuffle_i32x4(a, d, 0x88);
-        t[8 + c] = _mm512_shuffle_i32x4(a, d, 0xdd);
-        t[4 + c] = _mm512_shuffle_i32x4(b, e, 0x88);
-        t[12 + c] = _mm512_shuffle_i32x4(b, e, 0xdd);
-    }
-    for (int i = 0; i < 16; i++) r[i] = t[i];
-}
-
 /* Rows n .. n + 15 (those behind the last are zero): as floats, a few bytes apart from a power of two, and turned. */
 static void mb_rows(const mb_work *w, size_t n, uint16_t *to)
 {
@@ -219,7 +195,7 @@ static void mb_rows(const mb_work *w, size_t n, uint16_t *to)
     for (size_t s = 0; s < w->steps; s++) {
         __m512i lines[16];
         for (size_t r = 0; r < 16; r++) lines[r] = mb_in_order(w->row + r * stride + s * PCS_BF16_STEP);
-        mb_turn(lines);
+        turn_512(lines);
         for (size_t i = 0; i < 16; i++) _mm512_store_si512(to + s * MB_TILE + 32 * i, lines[i]);
     }
 }

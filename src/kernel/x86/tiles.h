@@ -22,6 +22,8 @@ PCS_INLINE void tiles_release(void) { __asm__ volatile("tilerelease" ::: "memory
     #define TILE_DOT(c, a, b) __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
     /* The same with rows of uint8. */
     #define TILE_DOT_UNSIGNED(c, a, b) __asm__ volatile("tdpbusd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+    /* The same of rows of int8 with b of uint8. */
+    #define TILE_DOT_BY_UNSIGNED(c, a, b) __asm__ volatile("tdpbsud %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
     /* The same with bf16, of which b holds two of a row's neighbours together; sums are f32 (kernel/bf16.h). */
     #define TILE_DOT_BF16(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
@@ -47,8 +49,9 @@ static void tile_store(int t, void *base, size_t stride)
     for (int r = 0; r < emulated.c.rows[t]; r++)
         memcpy((char *)base + (size_t)r * stride, emulated.t[t][r], emulated.c.bytes[t]);
 }
-/* SDM vol. 2, TDPBSSD and TDPBUSD; shapes that do not fit each other fault there. */
-PCS_INLINE void tile_dot(int c, int a, int b, int sign)
+PCS_INLINE int tile_code(int8_t code, bool sign) { return sign ? code : (uint8_t)code; }
+/* SDM vol. 2, TDPBSSD, TDPBUSD and TDPBSUD, modulo 2^32; shapes that do not fit each other fault there. */
+PCS_INLINE void tile_dot(int c, int a, int b, bool a_sign, bool b_sign)
 {
     if (emulated.c.palette != 1 || emulated.c.rows[c] != emulated.c.rows[a] ||
         emulated.c.bytes[c] != emulated.c.bytes[b] || emulated.c.bytes[a] != 4 * emulated.c.rows[b] ||
@@ -56,11 +59,11 @@ PCS_INLINE void tile_dot(int c, int a, int b, int sign)
         __builtin_trap();
     for (int m = 0; m < emulated.c.rows[c]; m++)
         for (int n = 0; n < emulated.c.bytes[c] / 4; n++) {
-            int32_t sum;
+            uint32_t sum;
             memcpy(&sum, &emulated.t[c][m][4 * n], sizeof sum);
             for (int k = 0; k < emulated.c.bytes[a]; k++)
-                sum += (sign ? emulated.t[a][m][k] : (uint8_t)emulated.t[a][m][k]) *
-                       emulated.t[b][k / 4][4 * n + k % 4];
+                sum += (uint32_t)(tile_code(emulated.t[a][m][k], a_sign) *
+                                  tile_code(emulated.t[b][k / 4][4 * n + k % 4], b_sign));
             memcpy(&emulated.t[c][m][4 * n], &sum, sizeof sum);
         }
 }
@@ -91,8 +94,9 @@ PCS_INLINE void tile_dot_bf16(int c, int a, int b)
 #define TILE_LOAD(t, base, stride) tile_load(t, base, stride)
 #define TILE_STORE(t, base, stride) tile_store(t, base, stride)
 #define TILE_ZERO(i) memset(emulated.t[i], 0, sizeof emulated.t[i])
-#define TILE_DOT(c, a, b) tile_dot(c, a, b, 1)
-#define TILE_DOT_UNSIGNED(c, a, b) tile_dot(c, a, b, 0)
+#define TILE_DOT(c, a, b) tile_dot(c, a, b, true, true)
+#define TILE_DOT_UNSIGNED(c, a, b) tile_dot(c, a, b, false, true)
+#define TILE_DOT_BY_UNSIGNED(c, a, b) tile_dot(c, a, b, true, false)
 #define TILE_DOT_BF16(c, a, b) tile_dot_bf16(c, a, b)
 
 #endif

@@ -18,7 +18,8 @@ static precis_value flat(precis_graph *g, const char *name, precis_value x)
     to[1] = 1;
     for (uint32_t i = 1; i < v.dims; i++) to[1] = pcs_dim_product(g, to[1], v.shape[i]);
     const pcs_value shape = { .name = name, .dtype = PCS_I64, .role = PCS_CONSTANT, .node = -1, .dims = 1,
-                              .shape = { 2 }, .data = to, .known = to };
+                              .shape = { 2 }, .known = to,
+                              .store = pcs_store_rows(to, 2 * sizeof *to, PCS_KEPT_BY_GRAPH) };
     return precis_graph_node(g, name, "reshape", NULL, 2, (precis_value[]){ x, pcs_graph_add_value(g, &shape) });
 }
 

@@ -70,8 +70,9 @@ static float *own_numbers(precis_module *m, const pcs_value *c)
 {
     size_t n = 1;
     for (uint32_t d = 0; d < c->dims; d++) n *= (size_t)c->shape[d];
-    float *own = pcs_arena_alloc(&m->arena, n + 16, sizeof *own);
-    if (own) memcpy(own, c->data, n * sizeof *own);
+    const float *from = pcs_value_f32(c, n);
+    float *own = from ? pcs_arena_alloc(&m->arena, n + 16, sizeof *own) : NULL;
+    if (own) memcpy(own, from, n * sizeof *own);
     return own;
 }
 

@@ -16,7 +16,7 @@ typedef struct {
 static matrix lay_out(const pcs_value *v, uint32_t axis, int64_t block)
 {
     const int64_t n = v->shape[axis];
-    return (matrix){ v->data, n, axis ? 1 : v->shape[1], block, (n + block - 1) / block, v->shape[!axis] };
+    return (matrix){ pcs_value_host(v), n, axis ? 1 : v->shape[1], block, (n + block - 1) / block, v->shape[!axis] };
 }
 
 static const float *line(const matrix *m, int64_t i) { return m->w + (m->stride == 1 ? i * m->n : i); }
@@ -55,8 +55,9 @@ static bool finite(const pcs_value *v)
 {
     uint64_t n = 1;
     for (uint32_t i = 0; i < v->dims; i++) n *= (uint64_t)v->shape[i];
+    const float *x = pcs_value_f32(v, n);
     for (uint64_t i = 0; i < n; i++)
-        if (!(((const float *)v->data)[i] >= -FLT_MAX) || !(((const float *)v->data)[i] <= FLT_MAX)) return false;
+        if (!x || !(x[i] >= -FLT_MAX) || !(x[i] <= FLT_MAX)) return false;
     return true;
 }
 
@@ -148,6 +149,8 @@ precis_value pcs_net_small_floats(precis_net_quant *q, const pcs_value *w, uint3
     int64_t outer = 1, inner = 1, n = w->shape[axis];
     for (uint32_t i = 0; i < axis; i++) outer *= w->shape[i];
     for (uint32_t i = axis + 1; i < w->dims; i++) inner *= w->shape[i];
+    const float *from = pcs_value_f32(w, (uint64_t)(outer * n * inner));
+    if (!from) return pcs_graph_fail(q->g, PRECIS_EINVAL, "weights %s have fewer numbers than their shape", w->name);
     uint8_t *c = pcs_alloc(q->ctx, (size_t)(outer * n * inner) + 1, 1), *z = pcs_alloc(q->ctx, (size_t)n + 1, 1);
     float *s = pcs_alloc(q->ctx, (size_t)n + 1, sizeof *s);
     pcs_value codes = *w, scales = { .dtype = PCS_F32, .dims = w->dims }, zeros;
@@ -160,13 +163,13 @@ precis_value pcs_net_small_floats(precis_net_quant *q, const pcs_value *w, uint3
     for (int64_t k = 0; c && z && s && k < n; k++) {
         float most = 0;
         for (int64_t i = 0; i < outer * inner; i++) {
-            const float x = ((const float *)w->data)[(i / inner * n + k) * inner + i % inner], a = x < 0 ? -x : x;
+            const float x = from[(i / inner * n + k) * inner + i % inner], a = x < 0 ? -x : x;
             most = a > most ? a : most;
         }
         s[k] = most > FLT_MIN * 512 ? most / FP8_MOST : 1;
         for (int64_t i = 0; i < outer * inner; i++) {
             const size_t at = (size_t)((i / inner * n + k) * inner + i % inner);
-            pcs_set_real(&to, at, (double)(((const float *)w->data)[at] / s[k]));
+            pcs_set_real(&to, at, (double)(from[at] / s[k]));
         }
     }
     if (!finite(w)) pcs_graph_fail(q->g, PRECIS_EFORMAT, "weights %s hold what is no finite number", w->name);

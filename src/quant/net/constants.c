@@ -12,7 +12,9 @@ precis_value pcs_net_constant(precis_net_quant *q, const char *name, pcs_dtype d
     }
     void *copy = pcs_arena_alloc(&q->g->arena, bytes + 64, 1);
     if (!copy) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
+    if (bytes && !data)
+        return pcs_graph_fail(q->g, PRECIS_EINVAL, "constant %s has fewer elements than its shape", name);
     if (bytes) memcpy(copy, data, bytes);
-    v.data = copy;
+    v.store = pcs_store_rows(copy, bytes, PCS_KEPT_BY_GRAPH);
     return pcs_graph_add_value(q->g, &v);
 }

@@ -42,7 +42,7 @@ static bool operands_available(const deciding *d, const pcs_node *n)
     bool some = false;
     for (uint32_t k = 0; k < n->n_in; k++) {
         const precis_value v = n->in[k];
-        if (!is_number(g, v) || g->values[v].data) continue;
+        if (!is_number(g, v) || pcs_value_is_known(&g->values[v])) continue;
         if (!d->q->values[v].available) return false;
         some = true;
     }
@@ -107,7 +107,7 @@ static bool is_bias(const precis_graph *g, const pcs_node *maker, const pcs_node
 {
     if (n->op != &pcs_op_add || maker->op->result_axis || maker->op->bias) return false;
     for (uint32_t k = 0; k < n->n_in; k++)
-        if (g->values[n->in[k]].data && g->values[n->in[k]].dtype == PCS_F32) return true;
+        if (pcs_value_is_known(&g->values[n->in[k]]) && g->values[n->in[k]].dtype == PCS_F32) return true;
     return false;
 }
 
@@ -164,7 +164,8 @@ static void choose_values(deciding *d)
         const precis_value y = q->nodes[i].result = result_of(d, i);
         const bool matrix = !n->op->result_axis; /* engines give floats of products of matrices */
         for (uint32_t k = 0; k < n->n_in; k++)
-            if (is_number(q->g, n->in[k]) && !q->g->values[n->in[k]].data) q->values[n->in[k]].coded = true;
+            if (is_number(q->g, n->in[k]) && !pcs_value_is_known(&q->g->values[n->in[k]]))
+                q->values[n->in[k]].coded = true;
         if (q->nodes[i].kind == PCS_CODES_SHARE) q->values[y].shares = source_of(q, n->in[0]);
         if ((q->nodes[i].kind == PCS_CODES_MULTIPLY && matrix) && q->like != PCS_LIKE_ORT) continue;
         q->values[y].coded = true;

@@ -65,10 +65,13 @@ precis_value pcs_net_turned(precis_net_quant *q, precis_value v)
 {
     const pcs_value w = q->g->values[v];
     const int64_t shape[] = { w.shape[1], w.shape[0] };
+    const int8_t *from = pcs_value_elements(&w, w.dtype, (uint64_t)shape[0] * (uint64_t)shape[1]);
+    if (!from || pcs_dtype_bytes(w.dtype) != 1)
+        return pcs_graph_fail(q->g, PRECIS_EINVAL, "value %s is no matrix of codes of 8 bits", w.name);
     int8_t *to = pcs_alloc(q->ctx, (size_t)(shape[0] * shape[1]) + 1, 1);
     if (!to) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
     for (int64_t r = 0; r < shape[0]; r++)
-        for (int64_t c = 0; c < shape[1]; c++) to[r * shape[1] + c] = ((const int8_t *)w.data)[c * shape[0] + r];
+        for (int64_t c = 0; c < shape[1]; c++) to[r * shape[1] + c] = from[c * shape[0] + r];
     const precis_value t = pcs_net_constant(q, w.name, w.dtype, 2, shape, to);
     pcs_free(q->ctx, to);
     return t;
@@ -80,10 +83,11 @@ static precis_value spread(making *m, precis_value s, bool conv, uint32_t dims)
     const pcs_value x = m->q->g->values[s];
     int64_t n = 1, shape[PCS_GRAPH_DIMS];
     for (uint32_t i = 0; i < x.dims; i++) n *= x.shape[i];
-    if (n == 1) return pcs_net_constant(m->q, x.name, PCS_F32, 0, NULL, x.data);
-    if (!conv) return pcs_net_constant(m->q, x.name, PCS_F32, 1, &n, x.data);
+    const float *scales = pcs_value_f32(&x, (uint64_t)n);
+    if (n == 1) return pcs_net_constant(m->q, x.name, PCS_F32, 0, NULL, scales);
+    if (!conv) return pcs_net_constant(m->q, x.name, PCS_F32, 1, &n, scales);
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == 1 ? n : 1;
-    return pcs_net_constant(m->q, x.name, PCS_F32, dims, shape, x.data);
+    return pcs_net_constant(m->q, x.name, PCS_F32, dims, shape, scales);
 }
 
 static precis_value with_bias(making *m, precis_value y, precis_value bias, bool conv)
@@ -94,7 +98,8 @@ static precis_value with_bias(making *m, precis_value y, precis_value bias, bool
     const uint32_t dims = m->q->g->values[y].dims;
     if (!conv) return make2(m, "add", y, bias);
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == 1 ? b.shape[0] : 1;
-    return make2(m, "add", y, pcs_net_constant(m->q, b.name, PCS_F32, dims, shape, b.data));
+    const float *numbers = pcs_value_f32(&b, (uint64_t)b.shape[0]);
+    return make2(m, "add", y, pcs_net_constant(m->q, b.name, PCS_F32, dims, shape, numbers));
 }
 
 /* Codes, and the scales beside them, of the weights that pcs_net_store made a from_codes of. */
@@ -111,7 +116,7 @@ bool pcs_net_can_dynamic(const precis_graph *g, const pcs_node *n)
 {
     const bool bias = n->op->bias && n->n_in > n->op->bias;
     if (n->op != &pcs_op_conv && n->op != &pcs_op_matmul && n->op != &pcs_op_product) return false;
-    return !bias || g->values[n->in[n->op->bias]].data;
+    return !bias || pcs_value_is_known(&g->values[n->in[n->op->bias]]);
 }
 
 precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pcs_node *stored)

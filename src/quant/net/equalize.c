@@ -29,7 +29,7 @@ static bool is_layer(const precis_graph *g, const pcs_node *n)
     if ((n->op != &pcs_op_conv && n->op != &pcs_op_matmul) || !pcs_net_weight_of(g, n, &f) || f.axis) return false;
     if (n->n_in <= n->op->bias) return true;
     const pcs_value *b = &g->values[n->in[n->op->bias]];
-    return b->data && b->dtype == PCS_F32 && b->dims == 1 && b->shape[0] == f.channels;
+    return b->dims == 1 && b->shape[0] == f.channels && pcs_value_f32(b, (uint64_t)f.channels);
 }
 
 /* Channels that the second one reads: those of its weights' dimension 1 in all groups. */
@@ -53,12 +53,14 @@ static bool keeps_form(const precis_graph *g, const pcs_node *n, precis_value x,
         const uint32_t dims = g->values[x].dims;
         for (uint32_t i = 0; i < 2 * dims; i++)
             if (n->attr[0].list[i] && (i % dims < 2 || n->attr[0].list[i] < 0)) return false;
-        return n->attr[1].text[0] != 'c' || (zero->data && zero->dtype == PCS_F32 && *(const float *)zero->data == 0);
+        const float *number = pcs_value_f32(zero, 1);
+        return n->attr[1].text[0] != 'c' || (number && *number == 0);
     }
     if (n->op != &pcs_op_min && n->op != &pcs_op_max) return false;
     const pcs_value *c = &g->values[n->in[n->in[0] == x]];
-    if (!c->data || c->dtype != PCS_F32 || c->dims) return false;
-    *bound = *(const float *)c->data != 0;
+    const float *number = pcs_value_f32(c, 1);
+    if (!number || c->dims) return false;
+    *bound = *number != 0;
     return true;
 }
 
@@ -101,8 +103,10 @@ static bool find_pair(const precis_net_quant *q, size_t first, pair *p)
 /* Weights of the graph's own, which may be changed. */
 static float *own(precis_net_quant *q, precis_value v, int64_t n)
 {
-    float *to = pcs_arena_alloc(&q->g->arena, (size_t)n + 16, sizeof *to);
-    if (to) memcpy(to, q->g->values[v].data, (size_t)n * sizeof *to);
+    const float *from = pcs_value_f32(&q->g->values[v], (uint64_t)n);
+    float *to = from ? pcs_arena_alloc(&q->g->arena, (size_t)n + 16, sizeof *to) : NULL;
+    if (!from) pcs_graph_fail(q->g, PRECIS_EINVAL, "weights %s have fewer numbers than rows", q->g->values[v].name);
+    if (to) memcpy(to, from, (size_t)n * sizeof *to);
     return to;
 }
 
@@ -125,15 +129,16 @@ static precis_status open_layer(precis_net_quant *q, size_t at, layer *l)
     l->group = l->rows / (read_channels(g, n) / l->each);
     precis_value *in = pcs_arena_alloc(&g->arena, n->n_in, sizeof *in);
     l->w = own(q, n->in[n->op->weight], l->rows * l->k);
-    if (!l->w || !in) return PRECIS_ENOMEM;
+    if (!l->w || !in) return g->error ? g->error : PRECIS_ENOMEM;
     memcpy(in, n->in, n->n_in * sizeof *in);
     pcs_value made = w;
-    made.data = l->w;
+    made.store = pcs_store_rows(l->w, (uint64_t)(l->rows * l->k) * sizeof *l->w, PCS_KEPT_BY_GRAPH);
     in[n->op->weight] = pcs_graph_add_value(g, &made);
     if (n->n_in > n->op->bias) {
         made = g->values[n->in[n->op->bias]];
-        made.data = l->bias = own(q, n->in[n->op->bias], l->rows);
-        if (!l->bias) return PRECIS_ENOMEM;
+        l->bias = own(q, n->in[n->op->bias], l->rows);
+        if (!l->bias) return g->error ? g->error : PRECIS_ENOMEM;
+        made.store = pcs_store_rows(l->bias, (uint64_t)l->rows * sizeof *l->bias, PCS_KEPT_BY_GRAPH);
         in[n->op->bias] = pcs_graph_add_value(g, &made);
     }
     g->nodes[at].in = in;
@@ -193,8 +198,9 @@ static precis_status divide_bounds(precis_net_quant *q, const pair *p, const dou
     precis_graph *g = q->g;
     for (uint32_t i = 0; i < p->n_bounds; i++) {
         pcs_node *n = &g->nodes[p->bounds[i]];
-        const uint32_t at = g->values[n->in[1]].data != NULL, dims = g->values[n->out[0]].dims;
-        const float bound = *(const float *)g->values[n->in[at]].data;
+        const uint32_t at = pcs_value_is_known(&g->values[n->in[1]]), dims = g->values[n->out[0]].dims;
+        const float *bound = pcs_value_f32(&g->values[n->in[at]], 1);
+        if (!bound) return pcs_op_fail(g, n, "has no constant bound");
         int64_t shape[PCS_GRAPH_DIMS];
         float *each = pcs_alloc(g->ctx, (size_t)p->channels, sizeof *each);
         precis_value *in = pcs_arena_alloc(&g->arena, 2, sizeof *in);
@@ -204,7 +210,7 @@ static precis_status divide_bounds(precis_net_quant *q, const pair *p, const dou
         }
         const uint32_t axis = g->nodes[p->first].op == &pcs_op_conv ? 1 : dims - 1;
         for (uint32_t d = 0; d < dims; d++) shape[d] = d == axis ? p->channels : 1;
-        for (int64_t c = 0; c < p->channels; c++) each[c] = (float)((double)bound / by[c]);
+        for (int64_t c = 0; c < p->channels; c++) each[c] = (float)((double)*bound / by[c]);
         memcpy(in, n->in, 2 * sizeof *in);
         in[at] = precis_graph_constant(g, "bound", dims, shape, each);
         g->nodes[p->bounds[i]].in = in;

@@ -40,7 +40,9 @@ static precis_value operand(precis_net_quant *q, precis_value v)
     float low, high;
     for (uint32_t i = 0; i < x.dims; i++) n *= (uint64_t)x.shape[i];
     if (!n) return v;
-    pcs_extremes(x.data, n, &low, &high);
+    const float *numbers = pcs_value_f32(&x, n);
+    if (!numbers) return pcs_graph_fail(q->g, PRECIS_EINVAL, "constant %s has fewer numbers than its shape", x.name);
+    pcs_extremes(numbers, n, &low, &high);
     const pcs_qparams p = pcs_qparams_choose(&q->activations, low, high);
     uint8_t *codes = pcs_alloc(q->ctx, n, 4);
     char name[160];
@@ -48,7 +50,7 @@ static precis_value operand(precis_net_quant *q, precis_value v)
     if (!codes) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
     const pcs_arg to = { .dtype = q->activation_type, .data = codes };
     for (uint64_t i = 0; i < n; i++)
-        pcs_set_real(&to, i, pcs_qparams_code(&q->activations, &p, ((const float *)x.data)[i]));
+        pcs_set_real(&to, i, pcs_qparams_code(&q->activations, &p, numbers[i]));
     pcs_set_real(&(pcs_arg){ .dtype = q->activation_type, .data = &zero }, 0, p.zero);
     snprintf(name, sizeof name, "%.100s_quantized", x.name);
     const precis_value c = pcs_net_constant(q, name, q->activation_type, x.dims, x.shape, codes);
@@ -66,9 +68,9 @@ static bool saturates(const precis_net_quant *q, const pcs_node *n, const pcs_qp
 {
     if (n->n_in == 1) return pcs_qparams_code(&q->activations, p, 0) == q->activations.low;
     for (uint32_t i = 0; i < 2; i++) {
-        const pcs_value *b = &q->g->values[n->in[i]];
-        if (!b->data) continue;
-        const int32_t code = pcs_qparams_code(&q->activations, p, *(const float *)b->data);
+        const float *bound = pcs_value_f32(&q->g->values[n->in[i]], 1);
+        if (!bound) continue;
+        const int32_t code = pcs_qparams_code(&q->activations, p, *bound);
         return code == (n->op == &pcs_op_max ? q->activations.low : q->activations.high);
     }
     return false;
@@ -102,7 +104,8 @@ static precis_status copy_node(precis_net_quant *q, const pcs_node *old, size_t 
         if (q->mode == PCS_NET_DYNAMIC && pcs_net_can_dynamic(q->g, old)) return pcs_net_dynamic(q, old, &n);
     } else if (whole && q->nodes[at].kind == PCS_CODES_OWN)
         for (uint32_t k = 0; k < n.n_in; k++)
-            if (q->g->values[n.in[k]].data && q->g->values[n.in[k]].dtype == PCS_F32) n.in[k] = operand(q, n.in[k]);
+            if (pcs_value_is_known(&q->g->values[n.in[k]]) && q->g->values[n.in[k]].dtype == PCS_F32)
+                n.in[k] = operand(q, n.in[k]);
     return q->g->error ? q->g->error : pcs_graph_push(q->g, &n);
 }
 
@@ -137,7 +140,7 @@ static precis_status rebuild(precis_net_quant *q, const pcs_node *old, size_t n_
         const pcs_net_value *codes = state == PCS_NODE_FUSED ? behind(q, old, n_old, i) : NULL;
         if (codes && q->nodes[i].kind == PCS_CODES_CLAMP && saturates(q, &old[i], &codes->params)) {
             for (uint32_t k = 0; k < old[i].n_in; k++)
-                if (!q->g->values[old[i].in[k]].data) q->map[y] = q->map[old[i].in[k]];
+                if (!pcs_value_is_known(&q->g->values[old[i].in[k]])) q->map[y] = q->map[old[i].in[k]];
         } else st = copy_node(q, &old[i], i, state == PCS_NODE_WHOLE);
         if (st || !q->values[y].coded) continue;
         const precis_value coded = pair(q, q->map[y], y);

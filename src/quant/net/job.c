@@ -33,6 +33,7 @@ static const struct {
     uint32_t block; /* the usual one; 0: channels */
 } weight_types[] = { { "int8", "int8", PCS_I8, 0 },
                      { "int4", "int4", PCS_I4, 32 },
+                     { "int2", "int2", PCS_I2, 32 },
                      { "fp8", "int8", PCS_F8E4M3FN, 0 } };
 
 static precis_status set_weights(precis_net_quant *q)
@@ -40,13 +41,14 @@ static precis_status set_weights(precis_net_quant *q)
     const char *name = q->o.weights ? q->o.weights : weight_types[0].name;
     size_t i = 0, n = sizeof weight_types / sizeof *weight_types;
     while (i < n && strcmp(weight_types[i].name, name)) i++;
-    if (i == n) return pcs_fail(q->ctx, PRECIS_EINVAL, "weights %s are none: int8, int4 or fp8", name);
+    if (i == n) return pcs_fail(q->ctx, PRECIS_EINVAL, "weights %s are none: int8, int4, int2 or fp8", name);
     if (i && q->mode != PCS_NET_WEIGHTS)
         return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED,
                         "weights %s go with weights alone (no engine multiplies codes of 8 "
                         "bits by them); int8 is the nearest that does",
                         name);
-    if (q->o.group && !weight_types[i].block) return pcs_fail(q->ctx, PRECIS_EINVAL, "groups go with weights int4");
+    if (q->o.group && !weight_types[i].block)
+        return pcs_fail(q->ctx, PRECIS_EINVAL, "groups go with weights int4 and int2");
     q->weight_type = weight_types[i].dtype;
     q->weights = pcs_qscheme_of(pcs_qtype_by_name(weight_types[i].qtype), true, q->o.reduce_range != 0, q->like);
     q->block = q->o.group ? q->o.group : weight_types[i].block;

@@ -7,7 +7,7 @@
 
 static bool is_float_constant(const precis_graph *g, precis_value v)
 {
-    return g->values[v].data && g->values[v].dtype == PCS_F32;
+    return pcs_value_is_known(&g->values[v]) && g->values[v].dtype == PCS_F32;
 }
 
 bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight *out)
@@ -63,7 +63,7 @@ static pcs_code_place_kind by_resize(const precis_graph *g, const pcs_node *n)
 
 static pcs_code_place_kind by_constant_index(const precis_graph *g, const pcs_node *n)
 {
-    return g->values[n->in[0]].data ? PCS_CODES_FLOAT : PCS_CODES_SHARE;
+    return pcs_value_is_known(&g->values[n->in[0]]) ? PCS_CODES_FLOAT : PCS_CODES_SHARE;
 }
 
 /* Zero is a code of every range; another number may be none. */
@@ -71,15 +71,15 @@ static pcs_code_place_kind by_zero_pad(const precis_graph *g, const pcs_node *n)
 {
     const pcs_value *v = &g->values[n->in[1]];
     const bool constant = n->attr[1].text[0] == 'c';
-    return !constant || (v->data && v->dtype == PCS_F32 && *(const float *)v->data == 0) ? PCS_CODES_SHARE
-                                                                                         : PCS_CODES_FLOAT;
+    const float *number = pcs_value_f32(v, 1);
+    return !constant || (number && *number == 0) ? PCS_CODES_SHARE : PCS_CODES_FLOAT;
 }
 
 static pcs_code_place_kind by_bound(const precis_graph *g, const pcs_node *n)
 {
     for (uint32_t i = 0; i < 2; i++) {
         const pcs_value *v = &g->values[n->in[i]];
-        if (v->data && v->dtype == PCS_F32 && v->dims == 0) return PCS_CODES_CLAMP;
+        if (pcs_value_f32(v, 1) && v->dims == 0) return PCS_CODES_CLAMP;
     }
     return PCS_CODES_FLOAT;
 }

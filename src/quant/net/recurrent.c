@@ -16,9 +16,11 @@ static precis_status turned(precis_net_quant *q, const pcs_value *w, bool one_ze
     int8_t *to = pcs_alloc(q->ctx, (size_t)(ways * rows * k) + 1, 1),
            *zero = pcs_alloc(q->ctx, (size_t)(ways * rows) + 1, 1);
     float *scale = pcs_alloc(q->ctx, (size_t)(ways * rows) + 1, sizeof *scale);
+    const float *numbers = pcs_value_f32(w, (uint64_t)(ways * rows * k));
     precis_status st = to && scale && zero ? pcs_net_row_scales(q, w, &p) : PRECIS_ENOMEM;
+    if (!st && !numbers) st = pcs_fail(q->ctx, PRECIS_EINVAL, "weights %s are fewer than their shape", w->name);
     for (int64_t i = 0; i < ways * rows && !st; i++) {
-        const float *from = (const float *)w->data + i * k;
+        const float *from = numbers + i * k;
         scale[i] = p[i % rows].scale;
         for (int64_t j = 0; j < k; j++)
             to[(i / rows * k + j) * rows + i % rows] = (int8_t)pcs_qparams_code(&q->weights, &p[i % rows], from[j]);
@@ -44,9 +46,10 @@ static bool usual_gru(const precis_graph *g, const pcs_node *n)
     if (n->attr[0].text[0] != 'g' || n->attr[3].real > 0) return false;
     for (size_t i = 0; act[i]; i++)
         if (act[i] != "st"[i % 2]) return false;
-    if (!lengths->data) return lengths->node >= 0 && g->nodes[lengths->node].op == &pcs_op_expand;
+    const int32_t *length = pcs_value_elements(lengths, PCS_I32, (uint64_t)lengths->shape[0]);
+    if (!length) return lengths->node >= 0 && g->nodes[lengths->node].op == &pcs_op_expand;
     for (int64_t i = 0; i < lengths->shape[0]; i++)
-        if (((const int32_t *)lengths->data)[i] != x->shape[0]) return false;
+        if (length[i] != x->shape[0]) return false;
     return true;
 }
 

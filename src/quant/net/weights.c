@@ -14,7 +14,7 @@ static void set_code(pcs_dtype d, void *to, size_t i, int32_t code)
     pcs_set_real(&(pcs_arg){ .dtype = d, .data = to }, i, code);
 }
 
-/* Weights as [outer][channels][inner]. */
+/* Weights as [outer][channels][inner]; w is NULL where there are fewer. */
 typedef struct {
     const float *w;
     int64_t outer, channels, inner;
@@ -22,9 +22,10 @@ typedef struct {
 
 static layout lay_out_by(const pcs_value *v, uint32_t axis)
 {
-    layout l = { v->data, 1, v->shape[axis], 1 };
+    layout l = { NULL, 1, v->shape[axis], 1 };
     for (uint32_t i = 0; i < axis; i++) l.outer *= v->shape[i];
     for (uint32_t i = axis + 1; i < v->dims; i++) l.inner *= v->shape[i];
+    l.w = pcs_value_f32(v, (uint64_t)(l.outer * l.channels * l.inner));
     return l;
 }
 
@@ -246,9 +247,12 @@ static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *
 {
     const uint32_t at = n->op->bias;
     const bool has = at && n->n_in > at;
+    const float *from = has ? pcs_value_f32(&q->g->values[n->in[at]], (uint64_t)l->channels) : NULL;
+    if (has && !from)
+        return pcs_fail(q->ctx, PRECIS_EINVAL, "node %s: its bias has fewer numbers than channels", n->name);
     float *bias = pcs_alloc(q->ctx, (size_t)l->channels + 1, sizeof *bias);
     if (!bias) return PRECIS_ENOMEM;
-    if (has) memcpy(bias, q->g->values[n->in[at]].data, (size_t)l->channels * sizeof *bias);
+    if (has) memcpy(bias, from, (size_t)l->channels * sizeof *bias);
     correct_bias(q, n, x_value, l, s, bias);
     const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels, x->scale,
                                       s->p);
@@ -282,8 +286,10 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     if (!pcs_dtype_whole(q->weight_type)) return replace(q, n, f.input, pcs_net_small_floats(q, &w, f.axis));
     if (q->block && f.matrix) return replace(q, n, f.input, pcs_net_blocks(q, at, &w, !f.axis, q->block));
     const layout l = lay_out_by(&w, f.axis);
-    const bool bias = n->op->bias && n->n_in > n->op->bias, constant = bias && q->g->values[n->in[n->op->bias]].data;
-    const bool fits = n->op->bias && (!bias || (constant && q->g->values[n->in[n->op->bias]].shape[0] == l.channels)) &&
+    if (!l.w) return pcs_fail(q->ctx, PRECIS_EINVAL, "node %s: its weights are fewer than their shape", n->name);
+    const bool bias = n->op->bias && n->n_in > n->op->bias;
+    const pcs_value b = bias ? q->g->values[n->in[n->op->bias]] : (pcs_value){ .node = -1 };
+    const bool fits = n->op->bias && (!bias || (pcs_value_is_known(&b) && b.shape[0] == l.channels)) &&
                       !n->op->channel_axis;
     if (x && most_of_sum(q, &l) >= SUM_MOST)
         return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "node %s: %lld products might not fit into a sum of 32 bits",
@@ -292,7 +298,7 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     if (!p) return PRECIS_ENOMEM;
     precis_status st = choose_scales(q, &l, p, w.name);
     if (!st && x && bias && fits)
-        q->nodes[at].weight_raised = make_room(q, &l, q->g->values[n->in[n->op->bias]].data, x->scale, p);
+        q->nodes[at].weight_raised = make_room(q, &l, pcs_value_f32(&b, (uint64_t)l.channels), x->scale, p);
     int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
     if (!st && !codes) st = PRECIS_ENOMEM;
     if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, codes, f.axis));
@@ -306,6 +312,8 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
 precis_status pcs_net_row_scales(precis_net_quant *q, const pcs_value *w, pcs_qparams **scales)
 {
     const layout l = lay_out_by(w, 1);
+    *scales = NULL;
+    if (!l.w) return pcs_fail(q->ctx, PRECIS_EINVAL, "weights %s are fewer than their shape", w->name);
     *scales = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof **scales);
     return *scales ? choose_scales(q, &l, *scales, w->name) : PRECIS_ENOMEM;
 }

@@ -69,9 +69,11 @@ static precis_value factor_of(precis_net_quant *q, float x, precis_value weights
     const pcs_value s = q->g->values[weights];
     int64_t n = 1;
     for (uint32_t i = 0; i < s.dims; i++) n *= s.shape[i];
+    const float *scales = pcs_value_f32(&s, (uint64_t)n);
+    if (!scales) return pcs_graph_fail(q->g, PRECIS_EINVAL, "scales %s are fewer than their shape", s.name);
     float *f = pcs_alloc(q->ctx, (size_t)n + 1, sizeof *f);
     if (!f) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
-    for (int64_t i = 0; i < n; i++) f[i] = x * ((const float *)s.data)[i] / y;
+    for (int64_t i = 0; i < n; i++) f[i] = x * scales[i] / y;
     const precis_value v = spread_over(q, "factor", (by_channels){ PCS_F32, f, n }, sum, conv);
     pcs_free(q->ctx, f);
     return v;
@@ -104,7 +106,8 @@ static precis_status multiply(precis_net_quant *q, const pcs_node *old, size_t a
     precis_value sum = node(q, old->name, conv ? "conv_whole" : "product_whole", conv ? old->attr : NULL, 4, in);
     if (sum >= 0 && bias >= 0) {
         const pcs_value b = q->g->values[bias];
-        const precis_value added = spread_over(q, b.name, (by_channels){ PCS_I32, b.data, b.shape[0] }, sum, conv);
+        const by_channels sums = { PCS_I32, pcs_value_elements(&b, PCS_I32, (uint64_t)b.shape[0]), b.shape[0] };
+        const precis_value added = spread_over(q, b.name, sums, sum, conv);
         sum = node(q, old->name, "add", NULL, 2, (const precis_value[]){ sum, added });
     }
     if (sum < 0) return failed(q);

@@ -57,9 +57,11 @@ typedef struct {
     int64_t sizes[PCS_GRAPH_DIMS];
 } target;
 
+/* Element i of a constant, which has more than that. */
 static float number(const pcs_value *v, int64_t i)
 {
-    return (float)pcs_real_at(&(pcs_arg){ .dtype = v->dtype, .data = (void *)(uintptr_t)v->data }, (size_t)i);
+    const pcs_arg a = pcs_value_arg(v);
+    return a.data && i < pcs_arg_count(&a) ? (float)pcs_real_at(&a, (size_t)i) : 0;
 }
 
 static bool filled(const pcs_onnx_node *n, uint32_t i)

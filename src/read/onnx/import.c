@@ -239,7 +239,7 @@ static precis_status raise(pcs_onnx_node *n)
     }
     int64_t count;
     for (uint32_t i = 0; i < n->n_in && i < 32; i++)
-        if (n->row->contents & 1u << i && n->in[i] >= 0 && !pcs_of(n, n->in[i])->data &&
+        if (n->row->contents & 1u << i && n->in[i] >= 0 && !pcs_value_is_known(pcs_of(n, n->in[i])) &&
             !pcs_contents(n, n->in[i], &count))
             return n->im->error;
     for (uint32_t i = 0; i < n->n_out; i++) n->out[i] = -1;
@@ -292,7 +292,8 @@ static precis_status add_initializer(pcs_import *im, pcs_scope *scope, pcs_proto
                           .role = PCS_CONSTANT,
                           .node = -1,
                           .dims = t.dims,
-                          .data = t.data,
+                          .store = pcs_store_rows(t.data, (uint64_t)t.count * pcs_dtype_bytes(t.dtype),
+                                                  PCS_KEPT_BY_CALLER),
                           .known = t.dtype == PCS_I64 ? t.data : NULL };
     pcs_value with = v;
     memcpy(with.shape, t.shape, sizeof t.shape);

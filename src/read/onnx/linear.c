@@ -52,7 +52,7 @@ void pcs_raise_gemm(pcs_onnx_node *n)
     if (ta) a = pcs_swapped(n, a);
     const bool bias = c < 0 || (pcs_of(n, c)->dims == 1 && pcs_of(n, c)->shape[0] == pcs_of(n, b)->shape[tb ? 0 : 1]);
     if (alpha == 1 && (beta == 1 || c < 0) && bias && pcs_of(n, a)->dtype == PCS_F32 &&
-        (tb || pcs_of(n, b)->data)) { /* rows of weights, as matmul has them */
+        (tb || pcs_value_is_known(pcs_of(n, b)))) { /* rows of weights, as matmul has them */
         const precis_value in[] = { a, tb ? b : pcs_swapped(n, b), c };
         n->out[0] = pcs_as(n, pcs_make(n, "matmul", NULL, c < 0 ? 2 : 3, in), d);
         return;
@@ -94,9 +94,9 @@ void pcs_raise_matmul_whole(pcs_onnx_node *n)
 precis_value pcs_scale_of(pcs_onnx_node *n, uint32_t i)
 {
     const precis_value v = pcs_in(n, i);
-    if (v < 0 || !pcs_of(n, v)->data) return v;
+    if (v < 0 || !pcs_value_host(pcs_of(n, v))) return v;
     const pcs_value *x = pcs_of(n, v);
-    const pcs_arg a = { .dtype = x->dtype, .data = (void *)(uintptr_t)x->data };
+    const pcs_arg a = pcs_value_arg(x);
     int64_t count = 1;
     for (uint32_t k = 0; k < x->dims; k++) count *= x->shape[k];
     for (int64_t k = 0; k < count; k++) {

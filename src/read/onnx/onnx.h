@@ -71,6 +71,8 @@ typedef struct pcs_onnx_tensor {
 } pcs_onnx_tensor;
 /* Data lie in the file or in the arena. */
 precis_status pcs_onnx_read_tensor(pcs_onnx *net, pcs_arena *arena, pcs_proto body, pcs_onnx_tensor *out);
+/* An initializer of the outermost graph by its name; PRECIS_EINVAL, without a message: there is none. */
+precis_status pcs_onnx_initializer(pcs_onnx *net, pcs_arena *arena, const char *name, pcs_onnx_tensor *out);
 bool pcs_onnx_dtype(int64_t data_type, pcs_dtype *out);
 /* The version of a domain that the file counts on; 0: none. A function of the file; NULL: there is none. */
 int64_t pcs_onnx_version(const pcs_opsets *opsets, pcs_str domain);

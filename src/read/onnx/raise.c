@@ -80,12 +80,12 @@ const int64_t *pcs_contents(pcs_onnx_node *n, precis_value v, int64_t *count)
     *count = 1;
     for (uint32_t i = 0; i < x->dims; i++) *count *= pcs_dim_is_id(x->shape[i]) ? 0 : x->shape[i];
     if (x->known && !strays(n->im->g, x->known, *count)) return x->known;
-    if (!x->data) {
+    const pcs_arg a = pcs_value_arg(x);
+    if (!a.data) {
         ask(n, v);
         return NULL;
     }
     int64_t *out = pcs_room(n, (size_t)*count, sizeof *out);
-    const pcs_arg a = { .dtype = x->dtype, .data = (void *)(uintptr_t)x->data };
     for (int64_t i = 0; out && i < *count; i++) {
         out[i] = pcs_int_at(&a, (size_t)i);
         if (strays(n->im->g, &out[i], 1)) out[i] = PCS_FAR_BELOW;
@@ -96,7 +96,7 @@ const int64_t *pcs_contents(pcs_onnx_node *n, precis_value v, int64_t *count)
 const pcs_value *pcs_constant(pcs_onnx_node *n, precis_value v)
 {
     if (v < 0 || pcs_failed(n)) return NULL;
-    if (pcs_of(n, v)->data) return pcs_of(n, v);
+    if (pcs_value_host(pcs_of(n, v))) return pcs_of(n, v);
     ask(n, v);
     return NULL;
 }
@@ -107,7 +107,8 @@ double pcs_constant_real(pcs_onnx_node *n, precis_value v, double dflt)
     if (!x) return dflt;
     for (uint32_t i = 0; i < x->dims; i++)
         if (x->shape[i] != 1) return pcs_wrong(n, "%s is not one number", x->name), dflt;
-    return pcs_real_at(&(pcs_arg){ .dtype = x->dtype, .data = (void *)(uintptr_t)x->data }, 0);
+    const pcs_arg a = pcs_value_arg(x); /* whose contents are there: pcs_constant looked */
+    return pcs_real_at(&a, 0);
 }
 
 /* ---- computing at once -------------------------------------------------------------------------- */
@@ -123,21 +124,13 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
     w->op->eval(w->call, ith, nth);
 }
 
-static void bind(pcs_arg *a, const pcs_value *v)
-{
-    *a = (pcs_arg){
-        .dtype = v->dtype, .dims = v->dims, .data = (void *)(uintptr_t)v->data, .format = v->format, .affine = v->affine
-    };
-    memcpy(a->shape, v->shape, sizeof a->shape);
-}
-
 /* Codes stay codes, as precision is explicit, unless the whole net is computed for its contents. */
 static bool foldable(const pcs_import *im, const pcs_node *node)
 {
     const precis_graph *g = im->g;
     if (!node->op->eval || (node->op->decodes && !im->eager)) return false;
     for (uint32_t i = 0; i < node->n_in; i++)
-        if (!g->values[node->in[i]].data) return false;
+        if (!pcs_value_host(&g->values[node->in[i]])) return false;
     for (uint32_t i = 0; i < node->n_out; i++)
         for (uint32_t k = 0; k < g->values[node->out[i]].dims; k++)
             if (pcs_dim_is_id(g->values[node->out[i]].shape[k])) return false;
@@ -162,15 +155,16 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
     call.in = pcs_arena_alloc(&im->arena, node->n_in + node->n_out, sizeof *call.in);
     if (!call.in) return PRECIS_ENOMEM;
     call.out = call.in + node->n_in;
-    for (uint32_t i = 0; i < node->n_in; i++) bind(&call.in[i], &g->values[node->in[i]]);
+    for (uint32_t i = 0; i < node->n_in; i++) call.in[i] = pcs_value_arg(&g->values[node->in[i]]);
     for (uint32_t i = 0; i < node->n_out; i++) {
         pcs_value *v = &g->values[node->out[i]];
         const int64_t n = count_of(v);
         if (n > most) most = n;
-        if (node->op->view) v->data = call.in[0].data;
-        else if (!(v->data = pcs_arena_alloc(&g->arena, (size_t)n * pcs_dtype_bytes(v->dtype) + 64, 1)))
-            return PRECIS_ENOMEM;
-        bind(&call.out[i], v);
+        const uint64_t bytes = pcs_value_bytes(node->op->view ? &g->values[node->in[0]] : v);
+        void *data = node->op->view ? call.in[0].data : pcs_arena_alloc(&g->arena, bytes + 64, 1);
+        if (!data) return PRECIS_ENOMEM;
+        if (!pcs_value_keep(v, pcs_store_rows(data, bytes, PCS_KEPT_BY_GRAPH))) return PRECIS_EINVAL;
+        call.out[i] = pcs_value_arg(v);
     }
     for (uint32_t i = 0; i < node->n_in; i++)
         most = pcs_arg_count(&call.in[i]) > most ? pcs_arg_count(&call.in[i]) : most;
@@ -188,7 +182,7 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
         pcs_value *v = &g->values[node->out[i]];
         v->node = -1;
         v->role = PCS_CONSTANT;
-        v->known = v->dtype == PCS_I64 ? v->data : NULL;
+        v->known = v->dtype == PCS_I64 ? call.out[i].data : NULL;
     }
     return PRECIS_OK;
 }
@@ -200,10 +194,10 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
 static void learn(pcs_import *im, precis_value id)
 {
     pcs_value *v = &im->g->values[id];
-    if (v->known && v->data && strays(im->g, v->known, count_of(v))) v->known = NULL;
-    if (v->dtype != PCS_I32 || v->known || !v->data || v->dims > 1 || count_of(v) > 64) return;
+    if (v->known && pcs_value_is_known(v) && strays(im->g, v->known, count_of(v))) v->known = NULL;
+    const pcs_arg a = pcs_value_arg(v);
+    if (v->dtype != PCS_I32 || v->known || !a.data || v->dims > 1 || count_of(v) > 64) return;
     int64_t *known = pcs_arena_alloc(&im->g->arena, (size_t)count_of(v) + 1, sizeof *known);
-    const pcs_arg a = { .dtype = v->dtype, .data = (void *)(uintptr_t)v->data };
     for (int64_t i = 0; known && i < count_of(v); i++) known[i] = pcs_int_at(&a, (size_t)i);
     v->known = known;
 }
@@ -277,13 +271,13 @@ precis_status pcs_import_input(pcs_import *im, size_t i, const pcs_netfile_given
     if (given && given->data) {
         im->eager = true;
         v.role = PCS_CONSTANT;
-        v.data = given->data;
+        v.store = pcs_store_rows(given->data, given->bytes, PCS_KEPT_BY_CALLER);
         v.known = v.dtype == PCS_I64 ? given->data : NULL;
     }
     *out = pcs_graph_add_value(im->g, &v);
     if (*out < 0) return pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: %s", im->file->path, im->g->message);
     const precis_status st = room_for_deps(im);
-    if (!st) im->deps[*out] = v.data ? 0 : (uint64_t)1 << (i < 63 ? i : 63);
+    if (!st) im->deps[*out] = pcs_value_is_known(&v) ? 0 : (uint64_t)1 << (i < 63 ? i : 63);
     return st;
 }
 
@@ -338,7 +332,7 @@ precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_
     const size_t bytes = (size_t)count_of(&v) * pcs_dtype_bytes(d);
     void *copy = pcs_arena_alloc(&n->im->g->arena, bytes + 64, 1);
     if (copy && bytes) memcpy(copy, data, bytes);
-    v.data = copy;
+    v.store = pcs_store_rows(copy, bytes, PCS_KEPT_BY_GRAPH);
     v.known = d == PCS_I64 ? copy : NULL;
     const precis_value id = copy ? pcs_graph_add_value(n->im->g, &v) : -1;
     if (id < 0) n->im->error = copy ? pcs_fail(n->im->ctx, n->im->g->error, "%s", n->im->g->message) : PRECIS_ENOMEM;

@@ -248,7 +248,8 @@ void pcs_raise_gather(pcs_onnx_node *n)
     const precis_value x = pcs_in(n, 0), ids = pcs_in(n, 1);
     const int64_t axis = pcs_attr_int(n, "axis", 0);
     if (x < 0 || ids < 0) return;
-    const bool known = pcs_of(n, x)->known && !pcs_of(n, x)->data; /* gather carries dimensions that have no size yet */
+    /* gather carries dimensions that have no size yet */
+    const bool known = pcs_of(n, x)->known && !pcs_value_is_known(pcs_of(n, x));
     n->out[0] = known && axis == 0 ? pcs_make2(n, "gather", NULL, x, ids)
                                    : pcs_make2(n, n->row->with, PRECIS_ATTRS(precis_attr_int("axis", axis)), x, ids);
 }

@@ -16,11 +16,11 @@ static precis_status add_weight(pcs_pt2_graph *g, pcs_pt2_store *s, pcs_str weig
     precis_status st = pcs_pt2_weight(g->net, s, weight, g->im.g, &v);
     if (st) return st;
     const char *text = pcs_arena_copy(&g->im.g->arena, weight.s, weight.n);
-    size_t k = (size_t)snprintf(key, sizeof key, "%p", v.data);
+    size_t k = (size_t)snprintf(key, sizeof key, "%p", pcs_value_host(&v));
     const char *kept = pcs_arena_copy(&g->net->arena, key, k);
     if (!text || !kept) return PRECIS_ENOMEM;
     v.name = text;
-    if (v.data && pcs_map_get(&g->known, kept, k, &before)) {
+    if (pcs_value_is_known(&v) && pcs_map_get(&g->known, kept, k, &before)) {
         const pcs_value *b = &g->im.g->values[before];
         if (b->dtype == v.dtype && b->dims == v.dims && !memcmp(b->shape, v.shape, v.dims * sizeof v.shape[0])) {
             *out = (precis_value)before;

@@ -271,8 +271,8 @@ void pcs_aten_addmm(pcs_aten *c)
                        b = pcs_arg_tensor(c, batch ? "batch2" : "mat2");
     const double beta = pcs_arg_real(c, "beta"), alpha = pcs_arg_real(c, "alpha");
     if (self < 0 || a < 0 || b < 0 || pcs_failed(&c->n)) return;
-    if (!batch && alpha == 1 && beta == 1 && pcs_of(&c->n, self)->dims == 1 && pcs_of(&c->n, b)->data &&
-        pcs_of(&c->n, a)->dims == 2) {
+    if (!batch && alpha == 1 && beta == 1 && pcs_of(&c->n, self)->dims == 1 &&
+        pcs_value_is_known(pcs_of(&c->n, b)) && pcs_of(&c->n, a)->dims == 2) {
         c->n.out[0] = linear(c, a, pcs_swapped(&c->n, b), self);
         return;
     }

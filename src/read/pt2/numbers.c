@@ -145,7 +145,7 @@ void pcs_aten_item(pcs_aten *c)
     const precis_value x = pcs_arg_tensor(c, "self");
     const pcs_value *v = x < 0 ? NULL : pcs_constant(&c->n, x);
     if (!v) return;
-    const pcs_arg a = { .dtype = v->dtype, .data = (void *)(uintptr_t)v->data };
+    const pcs_arg a = pcs_value_arg(v);
     for (uint32_t i = 0; i < v->dims; i++)
         if (v->shape[i] != 1) pcs_wrong(&c->n, "is not one element");
     if (!pcs_dtype_whole(v->dtype)) c->number = (pcs_scalar){ PCS_NUMBER, 0, pcs_real_at(&a, 0) };

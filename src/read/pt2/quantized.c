@@ -39,9 +39,9 @@ static precis_value parameter(pcs_aten *c, const char *name, pcs_dtype d, precis
 /* Constant scales are above zero and finite. */
 static void check_scale(pcs_aten *c, precis_value v)
 {
-    if (v < 0 || !pcs_of(&c->n, v)->data) return;
+    if (v < 0 || !pcs_value_host(pcs_of(&c->n, v))) return;
     const pcs_value *x = pcs_of(&c->n, v);
-    const pcs_arg a = { .dtype = x->dtype, .data = (void *)(uintptr_t)x->data };
+    const pcs_arg a = pcs_value_arg(x);
     int64_t count = 1;
     for (uint32_t i = 0; i < x->dims; i++) count *= x->shape[i];
     for (int64_t i = 0; i < count; i++) {

@@ -201,8 +201,8 @@ precis_status pcs_pt2_weight(pcs_pt2 *net, pcs_pt2_store *s, pcs_str name, preci
                         .role = PCS_CONSTANT,
                         .node = -1,
                         .dims = m.dims,
-                        .data = data,
                         .known = m.dtype == PCS_I64 ? data : NULL };
     memcpy(out->shape, m.shape, sizeof m.shape);
+    out->store = pcs_store_rows(data, pcs_value_bytes(out), PCS_KEPT_BY_CALLER); /* elements() gives all or fails */
     return PRECIS_OK;
 }

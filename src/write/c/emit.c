@@ -183,9 +183,9 @@ precis_status pcs_c_eval(pcs_c_file *w, const pcs_node *n, const pcs_arg *in, co
 /* A chain of nodes on constants is computed from its end on; deep ones are none that a tool makes. */
 static const void *data_of(pcs_c_file *w, precis_value v, int depth)
 {
-    const pcs_value *x = pcs_cv(w, v);
+    pcs_value *x = &w->g->values[v];
     const pcs_node *n = pcs_c_maker(w, v);
-    if (x->data || !n || !w->values[v].constant || n->n_out != 1 || depth > 32) return x->data;
+    if (pcs_value_is_known(x) || !n || !w->values[v].constant || n->n_out != 1 || depth > 32) return pcs_value_host(x);
     pcs_arg *in = pcs_arena_alloc(&w->arena, n->n_in + 1, sizeof *in);
     if (!in) return NULL;
     for (uint32_t i = 0; i < n->n_in; i++) {
@@ -193,11 +193,12 @@ static const void *data_of(pcs_c_file *w, precis_value v, int depth)
         if (!data) return NULL;
         in[i] = pcs_c_arg(w, n->in[i], (void *)(uintptr_t)data);
     }
-    if (n->op->view) return w->g->values[v].data = in[0].data;
-    void *made = pcs_arena_alloc(&w->arena, pcs_c_count(x) * pcs_dtype_bytes(x->dtype) + 64, 1);
+    const uint64_t bytes = pcs_c_count(x) * pcs_dtype_bytes(x->dtype);
+    void *made = n->op->view ? in[0].data : pcs_arena_alloc(&w->arena, bytes + 64, 1);
     const pcs_arg out = pcs_c_arg(w, v, made);
-    if (!made || pcs_c_eval(w, n, in, &out)) return NULL;
-    return w->g->values[v].data = made;
+    if (!made || (!n->op->view && pcs_c_eval(w, n, in, &out))) return NULL;
+    const uint64_t there = n->op->view ? pcs_value_bytes(&w->g->values[n->in[0]]) : bytes;
+    return pcs_value_keep(x, pcs_store_rows(made, there, PCS_KEPT_BY_CALLER)) ? made : NULL;
 }
 
 const void *pcs_c_data(pcs_c_file *w, precis_value v)

@@ -132,7 +132,8 @@ precis_status pcs_c_affine(pcs_c_file *w, const pcs_c_step *s)
         if (!pcs_c_data(w, s->in[i])) return w->error;
     float *a = pcs_arena_alloc(&w->arena, 2 * (size_t)channels + 1, sizeof *a);
     if (!a) return PRECIS_ENOMEM;
-    s->n->op->by_channel(w->g, s->n, a, a + channels);
+    if (!s->n->op->by_channel(w->g, s->n, a, a + channels))
+        return pcs_c_cannot(w, s->n, "its factors are fewer than its channels");
     const char *first = pcs_c_array(w, "factors", PCS_F32, (uint64_t)channels, a),
                *second = pcs_c_array(w, "added", PCS_F32, (uint64_t)channels, a + channels),
                *name = pcs_c_struct(w, s, "affine", 20);

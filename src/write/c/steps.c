@@ -38,7 +38,7 @@ bool pcs_c_becomes_codes(const pcs_c_file *w, const pcs_node *n)
 
 static void find_constants(pcs_c_file *w)
 {
-    for (size_t v = 0; v < w->g->n_values; v++) w->values[v].constant = w->g->values[v].data != NULL;
+    for (size_t v = 0; v < w->g->n_values; v++) w->values[v].constant = pcs_value_is_known(&w->g->values[v]);
     for (size_t i = 0; i < w->g->n_nodes; i++) {
         const pcs_node *n = &w->g->nodes[i];
         bool all = n->n_in > 0;

@@ -23,9 +23,8 @@ static bool several(const pcs_value *s)
 
 static bool all_zero(const pcs_value *z)
 {
-    uint64_t n = pcs_dtype_bytes(z->dtype);
-    const uint8_t *p = z->data;
-    for (uint32_t i = 0; i < z->dims; i++) n *= (uint64_t)z->shape[i];
+    const uint8_t *p = pcs_value_host(z);
+    const uint64_t n = pcs_value_bytes(z);
     for (uint64_t i = 0; p && i < n; i++)
         if (p[i]) return false;
     return p != NULL;
@@ -41,7 +40,8 @@ static const char *flat(pcs_lowering *w, precis_value v, bool scalar)
     const pcs_node *spread = pcs_maker(w, v); /* it was spread when it was read */
     if (spread && spread->op == &pcs_op_reshape && pcs_v(w, spread->in[0])->dims == (scalar ? 0 : 1))
         return pcs_name(w, spread->in[0]);
-    if (s->data) return pcs_initializer(w, s->name, s->dtype, scalar ? 0 : 1, &n, s->data);
+    if (pcs_value_is_known(s))
+        return pcs_initializer(w, s->name, s->dtype, scalar ? 0 : 1, &n, pcs_value_host(s));
     const char *in[] = { pcs_name(w, v), pcs_longs(w, "shape", !scalar, &n) };
     return in[0] && in[1] ? pcs_emit_one(w, "Reshape", s->name, 2, in, NULL) : NULL;
 }

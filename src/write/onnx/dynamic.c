@@ -24,7 +24,8 @@ static const pcs_node *piece(pieces *p, precis_value v, const pcs_op *op, uint32
 static bool is_number(const pieces *p, precis_value v, float number)
 {
     const pcs_value *x = pcs_v(p->w, v);
-    return x->data && x->dtype == PCS_F32 && !x->dims && *(const float *)x->data == number;
+    const float *one = pcs_value_f32(x, 1);
+    return one && !x->dims && *one == number;
 }
 
 /* max(reduce max, 0) or min(reduce min, 0) of all of x. */
@@ -64,7 +65,8 @@ static bool is_zero(pieces *p, precis_value zero, precis_value scale, precis_val
 static bool is_dynamic(pieces *p, const pcs_node *n)
 {
     precis_value lo;
-    return !pcs_v(p->w, n->in[1])->data && is_scale(p, n->in[1], n->in[0], &lo) && is_zero(p, n->in[2], n->in[1], lo);
+    return !pcs_value_is_known(pcs_v(p->w, n->in[1])) && is_scale(p, n->in[1], n->in[0], &lo) &&
+           is_zero(p, n->in[2], n->in[1], lo);
 }
 
 void pcs_take_dynamic(pcs_lowering *w, const pcs_node *n)

@@ -63,7 +63,8 @@ precis_status pcs_lower_gelu(pcs_lowering *w, const pcs_node *n, const pcs_lower
 /* Is the second input a constant of one element? As Clip is read. */
 static bool bounded(const pcs_lowering *w, const pcs_node *n)
 {
-    return pcs_is_scalar(w, n->in[1]) && pcs_v(w, n->in[1])->dims == 0 && !pcs_v(w, n->in[0])->data;
+    return pcs_is_scalar(w, n->in[1]) && pcs_v(w, n->in[1])->dims == 0 &&
+           !pcs_value_is_known(pcs_v(w, n->in[0]));
 }
 
 static const pcs_node *inner(const pcs_lowering *w, const pcs_node *n)

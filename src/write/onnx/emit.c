@@ -61,7 +61,7 @@ static int64_t count_of(uint32_t dims, const int64_t *shape)
 bool pcs_is_scalar(const pcs_lowering *w, precis_value v)
 {
     const pcs_value *x = pcs_v(w, v);
-    return x->data && count_of(x->dims, x->shape) == 1;
+    return pcs_value_is_known(x) && count_of(x->dims, x->shape) == 1;
 }
 
 /* ---- names -------------------------------------------------------------------------------------- */
@@ -82,6 +82,7 @@ const char *pcs_fresh_name(pcs_lowering *w, const char *like) { return fresh(w, 
 const char *pcs_initializer(pcs_lowering *w, const char *like, pcs_dtype d, uint32_t dims, const int64_t *shape,
                             const void *data)
 {
+    if (!data) return NULL;
     if (w->n_initializers == w->cap_initializers) {
         const size_t cap = w->cap_initializers * 2 + 64;
         pcs_made_initializer *grown =
@@ -133,9 +134,9 @@ const char *pcs_name(pcs_lowering *w, precis_value v)
 {
     const pcs_value *x = pcs_v(w, v);
     const char *like = *x->name ? x->name : "constant";
-    if (w->names[v] || !x->data) return pcs_result_name(w, v);
+    if (w->names[v] || !pcs_value_is_known(x)) return pcs_result_name(w, v);
     if (holds_symbols(x)) w->names[v] = pcs_sizes(w, like, (uint32_t)count_of(x->dims, x->shape), x->known);
-    else w->names[v] = pcs_initializer(w, like, x->dtype, x->dims, x->shape, x->data);
+    else w->names[v] = pcs_initializer(w, like, x->dtype, x->dims, x->shape, pcs_value_host(x));
     return w->names[v];
 }
 

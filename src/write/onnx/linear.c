@@ -6,9 +6,10 @@ static const char *turned(pcs_lowering *w, const pcs_value *v)
 {
     const int64_t shape[] = { v->shape[1], v->shape[0] };
     float *to = pcs_arena_alloc(&w->arena, (size_t)(shape[0] * shape[1]) + 1, sizeof *to);
-    for (int64_t r = 0; to && r < shape[0]; r++)
-        for (int64_t c = 0; c < shape[1]; c++) to[r * shape[1] + c] = ((const float *)v->data)[c * shape[0] + r];
-    return to ? pcs_initializer(w, v->name, PCS_F32, 2, shape, to) : NULL;
+    const float *from = pcs_value_f32(v, (uint64_t)shape[0] * (uint64_t)shape[1]);
+    for (int64_t r = 0; to && from && r < shape[0]; r++)
+        for (int64_t c = 0; c < shape[1]; c++) to[r * shape[1] + c] = from[c * shape[0] + r];
+    return to && from ? pcs_initializer(w, v->name, PCS_F32, 2, shape, to) : NULL;
 }
 
 /* Rows of weights: Gemm of a matrix; of more dimensions MatMul with the weights turned, and Add. */
@@ -20,7 +21,7 @@ precis_status pcs_lower_matmul(pcs_lowering *w, const pcs_node *n, const pcs_low
     if (pcs_v(w, n->in[0])->dims == 2)
         return pcs_emit_like(w, n, row->onnx, PRECIS_ATTRS(precis_attr_int("transB", 1)));
     const char *right = pcs_name(w, n->in[1]);
-    if (weights->data) right = turned(w, weights);
+    if (pcs_value_is_known(weights)) right = turned(w, weights);
     else if (right)
         right = pcs_emit_one(w, "Transpose", n->name, 1, &right, PRECIS_ATTRS(precis_attr_list("perm", 2, perm)));
     const char *in[] = { pcs_name(w, n->in[0]), right }, *y = NULL;

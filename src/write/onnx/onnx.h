@@ -13,6 +13,14 @@ typedef struct pcs_onnx_named {
     const char *name;
 } pcs_onnx_named;
 
+/* [n] elements that no node reads, under their own name. */
+typedef struct pcs_onnx_extra {
+    const char *name;
+    pcs_dtype dtype;
+    int64_t n;
+    const void *data;
+} pcs_onnx_extra;
+
 /* What is written. The graph is not changed. */
 typedef struct pcs_onnx_saved {
     const precis_graph *graph;
@@ -20,6 +28,8 @@ typedef struct pcs_onnx_saved {
     size_t n_inputs, n_outputs;
     int64_t opset;      /* at least this one; 0: the lowest that has the ops, from 13 on */
     bool whole;         /* codes between DequantizeLinear and QuantizeLinear as QLinear ops, where there is one */
+    const pcs_onnx_extra *extras;
+    size_t n_extras;
     const char *source; /* a file that it must not replace; or NULL */
     /* Asked with the path of the file when it is whole, which then gets no name; NULL: it gets its own. */
     precis_status (*instead)(void *user, const char *file);

@@ -18,7 +18,7 @@ static const char *line(pcs_lowering *w, precis_value v)
 {
     const pcs_value *x = pcs_v(w, v);
     const int64_t n = count(x);
-    return pcs_initializer(w, x->name, x->dtype, n != 1, &n, x->data);
+    return pcs_initializer(w, x->name, x->dtype, n != 1, &n, pcs_value_host(x));
 }
 
 /* The integer product behind a requantize, and its bias where a constant is added. */
@@ -27,12 +27,12 @@ static const pcs_node *product_of(const pcs_lowering *w, const pcs_node *n, prec
     const pcs_node *m = pcs_maker(w, n->in[0]);
     *bias = -1;
     if (alone && m && w->uses[n->in[0]] != 1) return NULL;
-    if (m && m->op == &pcs_op_add && pcs_v(w, m->in[1])->data) {
+    if (m && m->op == &pcs_op_add && pcs_value_is_known(pcs_v(w, m->in[1]))) {
         *bias = m->in[1];
         if (alone && w->uses[m->in[0]] != 1) return NULL;
         m = pcs_maker(w, m->in[0]);
     }
-    return is_whole(m) && pcs_v(w, n->in[1])->data ? m : NULL;
+    return is_whole(m) && pcs_value_is_known(pcs_v(w, n->in[1])) ? m : NULL;
 }
 
 void pcs_take_requantize(pcs_lowering *w, const pcs_node *n)

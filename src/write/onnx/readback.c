@@ -42,13 +42,14 @@ static uint64_t mix_shape(uint64_t h, const precis_graph *g, const pcs_value *v)
 
 static uint64_t of_constant(const precis_graph *g, const pcs_value *v)
 {
-    uint64_t bytes = pcs_dtype_bytes(v->dtype), h = mix_shape(1, g, v);
-    for (uint32_t i = 0; i < v->dims; i++) bytes *= (uint64_t)v->shape[i];
+    const uint64_t bytes = pcs_value_bytes(v);
+    const void *data = pcs_value_host(v);
+    uint64_t h = mix_shape(1, g, v);
     if (v->known && v->dtype == PCS_I64) {
         for (uint64_t i = 0; i < bytes / 8; i++) h = mix_dim(h, g, v->known[i]);
         return h;
     }
-    return mix(h, pcs_hash(v->data, bytes));
+    return data ? mix(h, pcs_hash(data, bytes)) : h;
 }
 
 /* Axes count from the end or from the first dimension: the same either way. */
@@ -128,7 +129,7 @@ static uint64_t of_swish(const printing *p, const pcs_node *n)
     uint64_t in = p->prints[n->in[0]], s = in;
     if (n->attr[0].real != 1) {
         const float alpha = (float)n->attr[0].real;
-        const pcs_value a = { .dtype = PCS_F32, .data = &alpha };
+        const pcs_value a = { .dtype = PCS_F32, .store = pcs_store_rows(&alpha, sizeof alpha, PCS_KEPT_BY_CALLER) };
         s = mix_shape(mix(mix(mix(mix_text(2, pcs_op_mul.name), s), of_constant(p->g, &a)), 0), p->g, x);
     }
     uint64_t h = mix_text(2, pcs_op_sigmoid.name);
@@ -163,7 +164,7 @@ static precis_status print_all(precis_ctx *ctx, printing *p, const precis_value 
     if (!p->prints) return PRECIS_ENOMEM;
     for (size_t i = 0; i < n; i++) p->prints[inputs[i]] = mix_shape(mix(3, i), p->g, &p->g->values[inputs[i]]);
     for (size_t i = 0; i < p->g->n_values; i++)
-        if (p->g->values[i].data && !p->prints[i]) p->prints[i] = of_constant(p->g, &p->g->values[i]);
+        if (pcs_value_is_known(&p->g->values[i]) && !p->prints[i]) p->prints[i] = of_constant(p->g, &p->g->values[i]);
     for (size_t i = 0; i < p->g->n_nodes; i++) of_node(p, &p->g->nodes[i]);
     return PRECIS_OK;
 }

@@ -98,9 +98,10 @@ precis_status pcs_lower_resize(pcs_lowering *w, const pcs_node *n, const pcs_low
     const pcs_value *x = pcs_v(w, n->in[0]), *y = pcs_v(w, n->out[0]);
     const char *mode = pcs_word_of(modes, a[1].text);
     const bool region = !strncmp(a[2].text, "tf_crop", 7);
-    bool by_scale = true; /* where the scales give the sizes, they are what is written */
-    for (uint32_t i = 0; i < x->dims; i++) {
-        const float s = ((const float *)pcs_v(w, n->in[1])->data)[i];
+    const float *scales = pcs_value_f32(pcs_v(w, n->in[1]), x->dims);
+    bool by_scale = scales != NULL; /* where the scales give the sizes, they are what is written */
+    for (uint32_t i = 0; scales && i < x->dims; i++) {
+        const float s = scales[i];
         by_scale = by_scale && (pcs_dim_is_id(x->shape[i]) ? s == 1 && y->shape[i] == x->shape[i]
                                                            : (int64_t)((double)s * (double)x->shape[i]) == y->shape[i]);
     }

@@ -91,6 +91,18 @@ static precis_status hand_on(pcs_lowering *w)
     return PRECIS_OK;
 }
 
+static precis_status add_extras(pcs_lowering *w)
+{
+    for (size_t i = 0; i < w->what->n_extras; i++) {
+        const pcs_onnx_extra *e = &w->what->extras[i];
+        const char *name = pcs_initializer(w, e->name, e->dtype, 1, &e->n, e->data);
+        if (!name) return PRECIS_ENOMEM;
+        if (strcmp(name, e->name))
+            return pcs_fail(w->ctx, PRECIS_EFORMAT, "constant %s is there twice", e->name);
+    }
+    return PRECIS_OK;
+}
+
 /* ---- parts of the file ---------------------------------------------------------------------------- */
 
 /* A message within a message: its bytes are in `inner`. */
@@ -317,6 +329,7 @@ precis_status pcs_onnx_save(precis_ctx *ctx, const pcs_onnx_saved *what, const c
     if (!st) st = name_ports(&w);
     if (!st) st = lower_nodes(&w);
     if (!st) st = hand_on(&w);
+    if (!st) st = add_extras(&w);
     if (!st) st = write_file(&w, path, written);
     pcs_free(ctx, w.initializers);
     pcs_buf_free(&w.nodes);

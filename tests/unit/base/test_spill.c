@@ -2,7 +2,7 @@
 #include "base/parts.h"
 #include "test.h"
 
-#include "precis/report.h"
+#include "precis/part.h"
 
 #include <dirent.h>
 

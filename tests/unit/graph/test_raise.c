@@ -318,7 +318,8 @@ static precis_value reshaped(precis_graph *g, precis_value x, int64_t heads, int
     int64_t *to = pcs_arena_alloc(&g->arena, 4, sizeof *to);
     memcpy(to, joined ? (int64_t[]){ heads, m, n, 0 } : (int64_t[]){ 2, heads / 2, m, n }, 4 * sizeof *to);
     const pcs_value shape = { .name = "shape", .dtype = PCS_I64, .role = PCS_CONSTANT, .node = -1, .dims = 1,
-                              .shape = { joined ? 3 : 4 }, .data = to, .known = to };
+                              .shape = { joined ? 3 : 4 }, .known = to,
+                              .store = pcs_store_rows(to, 4 * sizeof *to, PCS_KEPT_BY_GRAPH) };
     return two(g, "reshape", x, pcs_graph_add_value(g, &shape));
 }
 

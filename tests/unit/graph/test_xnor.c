@@ -63,7 +63,8 @@ static void product(uint32_t threads, const operands *o, bool whole, float *y)
     const int64_t xs[2] = { M, K }, ws[2] = { N, K };
     OK(ctx, precis_graph_open(ctx, &g));
     const precis_value in = precis_graph_input(g, "x", 2, xs);
-    const precis_value stored = pcs_graph_stored(g, "w", o->f, 2, ws, o->w);
+    const precis_value stored = pcs_graph_stored(
+        g, "w", o->f, 2, ws, pcs_store_rows(o->w, N * pcs_row_bytes(o->f, K), PCS_KEPT_BY_CALLER));
     const precis_value numbers = precis_graph_node(g, "numbers", "dequantize", NULL, 1, &stored);
     const precis_attr one[] = { precis_attr_int("bits", 1), { 0 } };
     const precis_value rounded = whole ? in : precis_graph_node(g, "signs", "fake_quant", one, 1, &in);
