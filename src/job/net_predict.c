@@ -113,6 +113,7 @@ static precis_status begin_trial(precis_net_predicted *p, const char *path, cons
     precis_net_quant_options o = p->quant;
     o.strict = 0;
     o.method = NULL; /* which codes weights have changes no time */
+    o.rough = 1;
     precis_status st = precis_net_open(p->ctx, net, path);
     if (!st) st = precis_net_assume(*net, with->inputs, with->n);
     if (!st) st = precis_net_quant_open(*net, &o, q);
