@@ -1,14 +1,17 @@
-/* net_predict.c - `--speed` of `quant` and `plan`: what each node of a net takes in float and in codes, measured here,
- * and the sum beside what the written net takes. */
+/* net_predict.c - `plan`, and `--speed` of `quant` and `plan`: what each node of a net takes in float and in codes,
+ * measured here, and the sum beside what the written net takes. */
 #include "quant_net.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
-int cli_net_predict(cli *c, precis_net_quant_options *o, cli_predicted *p)
+int cli_net_predict(cli *c, precis_net_quant_options *o, bool always, cli_predicted *p)
 {
     int64_t size;
+    const bool asked = cli_has(c, "--speed");
     *p = (cli_predicted){ 0 };
-    if (!cli_has(c, "--speed")) {
+    if (!asked && !always) {
         if (cli_get(c, "--size")) return cli_usage(c, "--size goes with --speed");
         return -1;
     }
@@ -21,10 +24,16 @@ int cli_net_predict(cli *c, precis_net_quant_options *o, cli_predicted *p)
     with.quant = o;
     with.inputs = p->in.list;
     with.n = p->in.n;
+    with.kept = cli_kept(c);
+    if (!asked) with.seconds = 0.05;
     st = precis_net_predict_open(c->ctx, &p->p, c->args[0], &with);
+    if (st && !asked && st != PRECIS_ENOMEM && st != PRECIS_ECANCELED) {
+        if (!c->quiet) fprintf(stderr, "note: what nodes take is not known: %s\n", precis_ctx_message(c->ctx));
+        return -1;
+    }
     if (st) return cli_fail(c, st);
     precis_net_predict_sum(p->p, &p->in_float, &p->predicted);
-    if (!o->all) o->floats = precis_net_predict_floats(p->p, &o->n_floats);
+    if (asked && !o->all) o->floats = precis_net_predict_floats(p->p, &o->n_floats);
     return -1;
 }
 
@@ -34,6 +43,7 @@ int cli_net_measure(cli *c, const char *path, cli_predicted *p)
     precis_net_bench_options o = PRECIS_NET_BENCH_OPTIONS_INIT;
     precis_net_speed r = { .size = sizeof r };
     o.seconds = 1.0 / 3;
+    o.net_alone = 1;
     if (!p->p) return -1;
     precis_status st = precis_net_open(c->ctx, &net, path);
     if (!st) st = precis_net_bench(net, p->in.list, p->in.n, &o, &r);

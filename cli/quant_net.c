@@ -159,7 +159,8 @@ int cli_net_plan(cli *c)
                                        "--qop",          "--per-channel", "--per-tensor",  "--activations",
                                        "--weights",      "--like",        "--backend",     "--symmetric",
                                        "--reduce-range", "--all-int8",    "--group",       "--float",
-                                        "--method",       "--speed",       "--size",          NULL };
+                                       "--method",       "--speed",       "--size",          "--no-cache",
+                                       NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
@@ -168,7 +169,7 @@ int cli_net_plan(cli *c)
     cli_predicted speed = { 0 };
     if (rc < 0) rc = quant_options(c, &o);
     if (rc < 0) rc = cli_net_floats(c, NULL, NULL, &o, &search);
-    if (rc < 0) rc = cli_net_predict(c, &o, &speed);
+    if (rc < 0) rc = cli_net_predict(c, &o, true, &speed);
     if (rc >= 0) {
         cli_net_predict_close(c, &speed);
         return rc;
@@ -211,7 +212,7 @@ int cli_net_quant(cli *c)
                                        "--resize",       "--crop",    "--mean",      "--std",         "--pixels",
                                        "--layout",       "--float",   "--max-drop",  "--data",        "--labels",
                                        "--detections",   "--speed",   "--size",      "--sequence",    "--blank",
-                                       "--mask",         NULL };
+                                       "--mask",         "--no-cache", NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
@@ -235,7 +236,7 @@ int cli_net_quant(cli *c)
     if (!st && k && precis_samples_count(k)) st = assume(net, k);
     if (st) rc = cli_fail(c, st);
     else rc = cli_net_floats(c, k, &so, &o, &search);
-    if (rc < 0) rc = cli_net_predict(c, &o, &speed);
+    if (rc < 0) rc = cli_net_predict(c, &o, false, &speed);
     if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = cli_fail(c, st);
     if (rc < 0) rc = calibrate(c, job, k);
     if (rc < 0 && (st = as_c ? precis_net_quant_write_c(job, out, &cf) : precis_net_quant_write(job, out, &file)))

@@ -22,7 +22,7 @@
     { "--all-int8", 0, NULL, "nets: ops run in integers even where only ops in float read their results" }, \
     { "--like", 0, "NAME", "nets: placements and numbers of torch or onnxruntime" }, \
     { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }, \
-    { "--speed", 0, NULL, "nets: what nodes take, measured here; products slower in codes stay in float" }, \
+    { "--speed", 0, NULL, "nets: products slower in codes, as measured here, stay in float" }, \
     { "--size", 0, "N", "nets: with --speed, the size of dimensions that have none (default 1)" }, \
     { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
 
@@ -54,15 +54,16 @@ typedef struct cli_net_inputs_made {
 int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out);
 void cli_net_inputs_free(cli *c, cli_net_inputs_made *in);
 
-/* --speed (net_predict.c): p->p is NULL without it. o gets the slower nodes as nodes in float, but with --all-int8;
- * they live as long as *p. -1, or an exit code. */
+/* --speed (net_predict.c): p->p is NULL without it, but where it is always told (a little shorter, and of what cannot
+ * run nothing is told). With it o gets the slower nodes as nodes in float, but with --all-int8; they live as long as
+ * *p. -1, or an exit code. */
 typedef struct cli_predicted {
     precis_net_predicted *p;
     precis_net *net; /* whose names the inputs have */
     cli_net_inputs_made in;
     double in_float, predicted, measured; /* seconds; measured 0: not yet */
 } cli_predicted;
-int cli_net_predict(cli *c, precis_net_quant_options *o, cli_predicted *p);
+int cli_net_predict(cli *c, precis_net_quant_options *o, bool always, cli_predicted *p);
 int cli_net_measure(cli *c, const char *path, cli_predicted *p); /* the file that was written */
 void cli_net_predict_close(cli *c, cli_predicted *p);
 void cli_predicted_json(const cli_predicted *p, json_t *all, json_t *nodes);

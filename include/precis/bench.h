@@ -64,8 +64,9 @@ typedef struct precis_net_bench_options {
     double              seconds; /* to run for; 0: one */
     precis_net_node_fn *node; /* or NULL */
     void               *user;
+    int                 net_alone; /* the machine's speed is not measured: floor, multiply_s, fma_s are 0 */
 } precis_net_bench_options;
-#define PRECIS_NET_BENCH_OPTIONS_INIT { sizeof(precis_net_bench_options), 0, NULL, NULL }
+#define PRECIS_NET_BENCH_OPTIONS_INIT { sizeof(precis_net_bench_options), 0, NULL, NULL, 0 }
 /* seconds, median: of a run; processor: the least that a run took of all threads' processor time, which says more where
  * others use the machine. floor: all products at the speed at which this machine multiplies in registers with the
  * threads of the context, multiply_s (codes) and fma_s (f32), measured now. */

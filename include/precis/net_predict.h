@@ -32,8 +32,9 @@ typedef struct precis_net_predict_options {
     const precis_array *inputs; /* as precis_net_run's */
     size_t n;
     double seconds; /* to measure each of both for; 0: a third */
+    const char *kept; /* folder of measurements: what was predicted before is taken from there; NULL: measured anew */
 } precis_net_predict_options;
-#define PRECIS_NET_PREDICT_OPTIONS_INIT { sizeof(precis_net_predict_options), NULL, NULL, 0, 0 }
+#define PRECIS_NET_PREDICT_OPTIONS_INIT { sizeof(precis_net_predict_options), NULL, NULL, 0, 0, NULL }
 
 /* path: opened anew. PRECIS_EINVAL, PRECIS_EUNSUPPORTED as precis_net_quant_open. One thread at a time. */
 PRECIS_API precis_status precis_net_predict_open(precis_ctx *ctx, precis_net_predicted **out, const char *path,

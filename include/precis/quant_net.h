@@ -65,10 +65,11 @@ typedef struct precis_net_quant_options {
     int by_hand;               /* fusions are named, none is looked for (precis/module.h)                          */
     const char *const *fused;  /* by_hand: nodes that may be part of the one before                                */
     size_t n_fused;
+    int rough; /* for measuring speed: weights' scales are those of their ranges, and none is searched             */
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT                                                                                 \
     { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, \
-      0, NULL, 0 }
+      0, NULL, 0, 0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);

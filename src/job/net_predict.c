@@ -5,8 +5,10 @@
 
 #include "base/base.h"
 #include "base/options.h"
+#include "job/net_kept.h"
 #include "job/temporary.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,6 +75,7 @@ static precis_status bench(precis_net_predicted *p, precis_net *net, const preci
     precis_net_speed r = { .size = sizeof r };
     o.seconds = with->seconds > 0 ? with->seconds : 1.0 / 3;
     o.node = take;
+    o.net_alone = 1;
     o.user = p;
     const precis_status st = precis_net_bench(net, with->inputs, with->n, &o, &r);
     *took = r.seconds;
@@ -103,19 +106,26 @@ static precis_status list(precis_net_predicted *p, const precis_net_quant *q)
 
 /* ---- the trial ------------------------------------------------------------------------------------------ */
 
-static precis_status trial_of(precis_net_predicted *p, const char *path, const precis_net_predict_options *with,
+/* The job of the trial, whose nodes are listed before anything is measured. */
+static precis_status begin_trial(precis_net_predicted *p, const char *path, const precis_net_predict_options *with,
+                                 precis_net **net, precis_net_quant **q)
+{
+    precis_net_quant_options o = p->quant;
+    o.strict = 0;
+    o.method = NULL; /* which codes weights have changes no time */
+    o.rough = 1;
+    precis_status st = precis_net_open(p->ctx, net, path);
+    if (!st) st = precis_net_assume(*net, with->inputs, with->n);
+    if (!st) st = precis_net_quant_open(*net, &o, q);
+    return st ? st : list(p, *q);
+}
+
+static precis_status trial_of(precis_net_predicted *p, const precis_net_predict_options *with, precis_net_quant *q,
                               precis_net **coded)
 {
     char file[PCS_TEMPORARY_PATH];
-    precis_net *net = NULL;
-    precis_net_quant *q = NULL;
-    precis_net_quant_options o = p->quant;
     precis_net_file written = { .size = sizeof written };
-    o.strict = 0;
-    precis_status st = precis_net_open(p->ctx, &net, path);
-    if (!st) st = precis_net_assume(net, with->inputs, with->n);
-    if (!st) st = precis_net_quant_open(net, &o, &q);
-    if (!st) st = list(p, q);
+    precis_status st = PRECIS_OK;
     const uint32_t passes = st ? 0 : precis_net_quant_passes(q);
     for (uint32_t i = 0; i < passes && !st; i++) {
         st = precis_net_quant_see(q, with->inputs, with->n);
@@ -127,24 +137,116 @@ static precis_status trial_of(precis_net_predicted *p, const char *path, const p
         if (!st) st = precis_net_open(p->ctx, coded, file);
         unlink(file); /* an open net stays mapped */
     }
-    precis_net_quant_close(&q);
-    precis_net_close(&net);
     return st;
 }
 
-static precis_status decide(precis_net_predicted *p)
+/* ---- what is kept ---------------------------------------------------------------------------------------- */
+
+/* Times of before. false: they are to be measured. */
+static bool take_kept(precis_net_predicted *p, const char *folder, const char *key)
+{
+    pcs_net_kept sums;
+    pcs_net_kept_node *nodes = pcs_alloc(p->ctx, p->n + 1, sizeof *nodes);
+    const bool there = folder && nodes && pcs_net_kept_times(p->ctx, folder, key, &sums, nodes, p->n);
+    for (size_t i = 0; i < p->n && there; i++) {
+        precis_net_prediction *e = &p->nodes[i].p;
+        e->in_float = nodes[i].in_float;
+        e->in_integers = nodes[i].in_integers;
+        e->kernel = pcs_arena_copy(&p->arena, nodes[i].kernel, strlen(nodes[i].kernel));
+        if (!e->kernel) p->status = PRECIS_ENOMEM;
+    }
+    if (there) p->in_float = sums.sums[0], p->trial = sums.sums[1], p->rest = sums.sums[2], p->sum = sums.sums[3];
+    pcs_free(p->ctx, nodes);
+    return there;
+}
+
+static precis_status keep_times(const precis_net_predicted *p, const char *folder, const char *key)
+{
+    const pcs_net_kept sums = { { p->in_float, p->trial, p->rest, p->sum } };
+    pcs_net_kept_node *nodes = pcs_alloc(p->ctx, p->n + 1, sizeof *nodes);
+    if (!nodes) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < p->n; i++) {
+        nodes[i].in_float = p->nodes[i].p.in_float;
+        nodes[i].in_integers = p->nodes[i].p.in_integers;
+        snprintf(nodes[i].kernel, sizeof nodes[i].kernel, "%s", p->nodes[i].p.kernel);
+    }
+    const precis_status st = pcs_net_keep_times(p->ctx, folder, key, &sums, nodes, p->n);
+    pcs_free(p->ctx, nodes);
+    return st;
+}
+
+/* The first decision about a net stands, so that noise of a second measurement changes no file. */
+static precis_status decide_once(precis_net_predicted *p, const char *folder, const char *key)
+{
+    uint8_t *slower = pcs_alloc(p->ctx, p->n + 1, 1);
+    if (!slower) return PRECIS_ENOMEM;
+    precis_status st = PRECIS_OK;
+    if (pcs_net_kept_decisions(p->ctx, folder, key, slower, p->n))
+        for (size_t i = 0; i < p->n; i++) p->nodes[i].p.slower = slower[i] != 0;
+    else {
+        for (size_t i = 0; i < p->n; i++) slower[i] = p->nodes[i].p.slower != 0;
+        st = pcs_net_keep_decisions(p->ctx, folder, key, slower, p->n);
+    }
+    pcs_free(p->ctx, slower);
+    return st;
+}
+
+static void judge(precis_net_predicted *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        precis_net_prediction *e = &p->nodes[i].p;
+        e->slower = p->nodes[i].product && e->in_integers > 1.2 * e->in_float && e->in_integers > e->in_float + 5e-6;
+    }
+}
+
+static precis_status leave_floats(precis_net_predicted *p)
 {
     size_t n = p->quant.n_floats;
     p->floats = pcs_arena_alloc(&p->arena, n + p->n + 1, sizeof *p->floats);
     if (!p->floats) return PRECIS_ENOMEM;
     for (size_t i = 0; i < n; i++) p->floats[i] = p->quant.floats[i];
     for (size_t i = 0; i < p->n; i++) {
-        precis_net_prediction *e = &p->nodes[i].p;
-        e->slower = p->nodes[i].product && e->in_integers > 1.2 * e->in_float && e->in_integers > e->in_float + 5e-6;
+        const precis_net_prediction *e = &p->nodes[i].p;
         if (e->slower) p->floats[n++] = e->name;
     }
     p->n_floats = n;
     return PRECIS_OK;
+}
+
+static precis_status measure_both(precis_net_predicted *p, const char *path, const precis_net_predict_options *with,
+                                  precis_net_quant *q)
+{
+    precis_net *net = NULL, *coded = NULL;
+    precis_status st = trial_of(p, with, q, &coded);
+    if (!st) st = precis_net_open(p->ctx, &net, path);
+    if (!st) st = bench(p, net, with, &p->in_float);
+    p->of_trial = true;
+    if (!st) st = bench(p, coded, with, &p->trial);
+    precis_net_close(&coded);
+    precis_net_close(&net);
+    return st;
+}
+
+static precis_status predict_net(precis_net_predicted *p, const char *path, const precis_net_predict_options *with)
+{
+    char times[65], decisions[65];
+    precis_net *net = NULL;
+    precis_net_quant *q = NULL;
+    precis_net_predict_options keyed = *with;
+    keyed.quant = &p->quant;
+    precis_status st = begin_trial(p, path, with, &net, &q);
+    if (!st && with->kept) st = pcs_net_kept_keys(p->ctx, path, &keyed, times, decisions);
+    if (!st && !take_kept(p, with->kept, times)) {
+        st = measure_both(p, path, with, q);
+        if (!st && with->kept) st = keep_times(p, with->kept, times);
+    }
+    if (!st) st = p->status;
+    if (!st) judge(p);
+    if (!st && with->kept) st = decide_once(p, with->kept, decisions);
+    if (!st) st = leave_floats(p);
+    precis_net_quant_close(&q);
+    precis_net_close(&net);
+    return st;
 }
 
 precis_status precis_net_predict_open(precis_ctx *ctx, precis_net_predicted **out, const char *path,
@@ -152,7 +254,6 @@ precis_status precis_net_predict_open(precis_ctx *ctx, precis_net_predicted **ou
 {
     const precis_net_quant_options usual = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net_predict_options with = PRECIS_NET_PREDICT_OPTIONS_INIT;
-    precis_net *net = NULL, *coded = NULL;
     *out = NULL;
     precis_net_predicted *p = pcs_alloc(ctx, 1, sizeof *p);
     if (!p) return PRECIS_ENOMEM;
@@ -161,14 +262,7 @@ precis_status precis_net_predict_open(precis_ctx *ctx, precis_net_predicted **ou
     pcs_arena_init(&p->arena, ctx);
     pcs_options_take(&with, sizeof with, options);
     pcs_options_take(&p->quant, sizeof p->quant, with.quant);
-    precis_status st = precis_net_open(ctx, &net, path);
-    if (!st) st = trial_of(p, path, &with, &coded);
-    if (!st) st = bench(p, net, &with, &p->in_float);
-    p->of_trial = true;
-    if (!st) st = bench(p, coded, &with, &p->trial);
-    if (!st) st = decide(p);
-    precis_net_close(&coded);
-    precis_net_close(&net);
+    precis_status st = predict_net(p, path, &with);
     if (st) precis_net_predict_close(&p);
     *out = p;
     return st;

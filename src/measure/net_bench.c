@@ -98,9 +98,9 @@ precis_status precis_net_bench(precis_net *net, const precis_array *inputs, size
     if (!st) {
         precis_program *p = pcs_net_program(net);
         count(p, &r);
-        r.multiply_s = pcs_multiply_speed(p->ctx, p->kernels.peak);
-        r.fma_s = pcs_multiply_speed(p->ctx, p->kernels.peakf);
-        r.floor = (double)r.code_products / r.multiply_s + (double)r.products / r.fma_s;
+        r.multiply_s = o->net_alone ? 0 : pcs_multiply_speed(p->ctx, p->kernels.peak);
+        r.fma_s = o->net_alone ? 0 : pcs_multiply_speed(p->ctx, p->kernels.peakf);
+        r.floor = o->net_alone ? 0 : (double)r.code_products / r.multiply_s + (double)r.products / r.fma_s;
         if (o->node) st = by_node(net, inputs, n, o->node, o->user);
     }
     *result = r;

@@ -61,7 +61,7 @@ static double squares(const precis_net_quant *q, const layout *l, int64_t c, con
 static pcs_qparams least_loss(const precis_net_quant *q, const layout *l, int64_t c, float low, float high)
 {
     pcs_qparams best = pcs_qparams_choose(&q->weights, low, high);
-    if (q->like != PCS_LIKE_PRECIS) return best;
+    if (q->like != PCS_LIKE_PRECIS || q->o.rough) return best;
     double least = squares(q, l, c, &best);
     for (int k = 98; k >= 50; k -= 2) {
         const pcs_qparams p = pcs_qparams_choose(&q->weights, low * (float)k / 100, high * (float)k / 100);
