@@ -3,8 +3,8 @@
  *
  * An op computes in one of four domains: f32 for f32 and all that is narrower, f64, whole numbers with and without a
  * sign. A result is rounded once, when it is stored; whole numbers wrap as two's complement. */
-#ifndef PCS_ELEMENT_H
-#define PCS_ELEMENT_H
+#ifndef PCS_GRAPH_ELEMENT_H
+#define PCS_GRAPH_ELEMENT_H
 
 #include "graph/graph.h"
 

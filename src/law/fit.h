@@ -1,6 +1,6 @@
 /* fit.h - one problem of fitting, and the workers that each thread has for it. */
-#ifndef PCS_FIT_H
-#define PCS_FIT_H
+#ifndef PCS_LAW_FIT_H
+#define PCS_LAW_FIT_H
 
 #include "kernel/kernel.h"
 #include "law/law.h"

@@ -1,6 +1,6 @@
 /* overflow.h - what the kernels' integer accumulators may hold. */
-#ifndef PCS_OVERFLOW_H
-#define PCS_OVERFLOW_H
+#ifndef PCS_RUN_OVERFLOW_H
+#define PCS_RUN_OVERFLOW_H
 
 #include "model/model.h"
 

@@ -1,6 +1,6 @@
 /* int8.h - products of int8 codes for training: SwitchBack (2304.13013) and Jetfire (2403.12422). */
-#ifndef PCS_INT8_H
-#define PCS_INT8_H
+#ifndef PCS_TRAIN_INT8_H
+#define PCS_TRAIN_INT8_H
 
 #include "base/base.h"
 

@@ -11,8 +11,8 @@ mkdir -p "$work/src/text"
 # A tree with one fault of each kind, made by python3, which the checker needs anyway; then what has to be said of it.
 python3 - "$work/src/text" <<'E'
 import sys
-def put(name, text):
-    with open(f"{sys.argv[1]}/{name}.c", "w") as f:
+def put(name, text, ending="c"):
+    with open(f"{sys.argv[1]}/{name}.{ending}", "w") as f:
         f.write(text)
 put("wide", "\n/* " + "a" * 120 + " */\n")
 put("file", "\n" * 601)
@@ -24,6 +24,8 @@ put("gnu", "static int gnu(int a)\n{\n    return __builtin_ctz(a);\n}\n")
 put("name", "int name(int a)\n{\n    return a;\n}\n")
 put("one", "static int both(int a)\n{\n    return a;\n}\n")
 put("two", "static int both(char *a)\n{\n    return *a;\n}\n")
+put("guard", "#ifndef PCS_GUARD_H\n#define PCS_GUARD_H\n#endif\n", "h")
+put("guarded", "#ifndef PCS_GUARD_H\n#define PCS_GUARD_H\n#endif\n", "h")
 put("store", "static int store(const pcs_value *v)\n{\n    return v->store.host_at != 0;\n}\n")
 put("value", "struct pcs_value {\n    const char *name;\n    const void *data;\n};\n")
 put("text", "/* strcpy(a) and __builtin_ctz(a) are not called here */\nconst char *pcs_s = \"gets(); ?:\";\n")
@@ -35,6 +37,7 @@ src/text/banned.c:3: strcpy(): it knows no bound: memcpy or snprintf
 src/text/characters.c:1: characters() has 3362 characters; at most 3000
 src/text/file.c:601: 601 lines; at most 600
 src/text/gnu.c:3: __builtin_ctz is GNU C: src/base or src/kernel names it
+src/text/guarded.h:1: PCS_GUARD_H guards src/text/guard.h, too
 src/text/lines.c:1: lines() has 64 lines; at most 60
 src/text/name.c:1: name() is not static and does not begin with pcs_ or precis_
 src/text/parameters.c:1: pcs_f() takes 7; at most 6, or a struct
