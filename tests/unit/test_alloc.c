@@ -99,7 +99,7 @@ static precis_status to_gguf(precis_ctx *ctx, char hex[65])
 
 static precis_status to_packed(precis_ctx *ctx, char hex[65])
 {
-    return converted(ctx, "m.gguf", "packed", NULL, "c.gguf", hex);
+    return converted(ctx, "m.gguf", "packed", NULL, "c.packed.gguf", hex);
 }
 
 static precis_status to_folder(precis_ctx *ctx, char hex[65])

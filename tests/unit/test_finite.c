@@ -155,6 +155,7 @@ static void test_models(void **state)
     own[200] = NAN;
     m->tensors[i].format = pcs_format_by_name("F32");
     m->tensors[i].data = (const uint8_t *)own;
+    m->tensors[i].bytes = 256 * sizeof *own;
     precis_model_allow_nan(m, 0); /* looks anew */
     assert_int_equal(precis_model_check(m), PRECIS_EFORMAT);
     assert_non_null(strstr(precis_ctx_message(ctx), "tensor output_norm.weight"));

@@ -39,6 +39,7 @@ pcs_qscheme pcs_qscheme_of(const pcs_qtype *type, bool symmetric, bool reduced, 
     while (((int64_t)type->high - type->low) >> s.bits) s.bits++;
     /* onnxruntime narrows int8 and int16 only; torch none of itself: its configurations ask for -127 to 127. */
     const bool narrow = like == PCS_LIKE_PRECIS || (like == PCS_LIKE_ORT && type->high > 15);
+    reduced = reduced && type->high > 1; /* half of four codes is too few for a scale */
     if (reduced && like == PCS_LIKE_ORT) s.low = type->ort_low, s.high = type->ort_high;
     else if (reduced) s.low = type->low / 2, s.high = type->high / 2;
     else if (symmetric && narrow) s.low = type->narrow;
