@@ -169,19 +169,18 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     return st ? st : pcs_progress(w->c->ctx, "convert", i + 1, w->c->m->n_tensors);
 }
 
-/* What only precis reads is not called as what everybody reads: NAME.precis.gguf, NAME.packed.gguf. */
-static precis_status own_name(const pcs_convert *c, const pcs_format *const *to, bool packed)
+/* What only precis reads is not called as what everybody reads: NAME.precis.gguf. */
+static precis_status own_name(const pcs_convert *c, const pcs_format *const *to)
 {
     const int stem = (int)strlen(c->path) - 5;
     const pcs_format *own = NULL;
     for (size_t i = 0; i < c->m->n_tensors && !own; i++)
         if (!pcs_format_portable(to[i])) own = to[i];
-    if ((!own && !packed) || !pcs_ends(c->path, ".gguf") || pcs_ends(c->path, ".precis.gguf") ||
-        pcs_ends(c->path, ".packed.gguf"))
+    if (!own || !pcs_ends(c->path, ".gguf") || pcs_ends(c->path, ".precis.gguf") || pcs_ends(c->path, ".packed.gguf"))
         return PRECIS_OK;
-    return pcs_fail(c->ctx, PRECIS_EINVAL, "%s: only precis reads %s, and others would refuse the file; name it "
-                    "%.*s.%s.gguf", c->path, own ? own->name : "matrices in the order of its kernels", stem, c->path,
-                    packed ? "packed" : "precis");
+    return pcs_fail(c->ctx, PRECIS_EINVAL,
+                    "%s: only precis reads %s, and others would refuse the file; name it %.*s.precis.gguf", c->path,
+                    own->name, stem, c->path);
 }
 
 static precis_status write_file(pcs_convert *c, bool packed)
@@ -214,7 +213,7 @@ static precis_status write_file(pcs_convert *c, bool packed)
             sizeof(precis_convert_row), s->name, s->format->name, w.to[i]->name, lost == 0, lost
         };
     }
-    if (!st) st = own_name(c, w.to, packed);
+    if (!st && !packed) st = own_name(c, w.to); /* who asks for packed by name knows whom it is for */
     size_t n = 0;
     for (size_t i = 0; i < m->n_keys && !st; i++) keys[n++] = m->keys[i];
     if (!pcs_model_key(m, pcs_no_tokenizer.name)) keys[n++] = pcs_no_tokenizer;

@@ -121,7 +121,7 @@ for name in safetensors onnx npz html; do
     misnamed "n.$name" "$work/n, or" convert "$model" -o "$work/n.$name"
 done
 misnamed n.gguf "$work/n, or" convert "$model" -o "$work/n.gguf" --format gptq
-misnamed n.gguf "$work/n.packed.gguf" convert "$model" -o "$work/n.gguf" --format packed
+expect 0 "$precis" convert "$model" -o "$work/asked.gguf" --format packed -q
 misnamed n.gguf "$work/n.precis.gguf" quant "$model" --type INT4_G32 --no-calib --no-eval -o "$work/n.gguf"
 expect 0 "$precis" quant "$model" --type INT4_G32 --no-calib --no-eval -o "$work/n4.precis.gguf"
 misnamed n.gguf "$work/n.precis.gguf" convert "$work/n4.precis.gguf" --own -o "$work/n.gguf"

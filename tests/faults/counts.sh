@@ -10,10 +10,12 @@ refused() { # refused TEXT CHANGES...: by every command that takes the model apa
     text=$1
     shift
     make "$@"
-    for format in safetensors gguf; do
-        expect 3 "$precis" convert "$work/m.gguf" -o "$work/out.$format" --format $format
+    for out in folder out.gguf; do
+        format=gguf
+        [ $out = folder ] && format=safetensors
+        expect 3 "$precis" convert "$work/m.gguf" -o "$work/$out" --format $format
         has err "$text"
-        [ -e "$work/out.$format" ] && { echo "$format: a failed job left an output: $*"; failed=1; }
+        [ -e "$work/$out" ] && { echo "$format: a failed job left an output: $*"; failed=1; }
     done
     expect 3 "$precis" quant "$work/m.gguf" --type Q8_0 --no-calib --no-eval -o "$work/q.gguf"
     has err "$text"

@@ -26,7 +26,7 @@ sums() { find . -type f ! -name sums ! -name out ! -name err ! -name want -exec 
 sums >want
 refused() {
     expect 2 "$precis" "$@"
-    has err "is the input\|belongs to the input\|both name\|exists and is no"
+    has err "is the input\|belongs to the input\|both name\|exists and is no\|what is written here is no"
     sums >sums
     cmp -s want sums || { echo "changed by: $*"; diff want sums | head -4; failed=1; sums >want; }
 }
