@@ -76,6 +76,9 @@ static inline uint32_t pcs_axis(int64_t axis, uint32_t dims)
  * dims. */
 void pcs_move(const pcs_arg *out, const pcs_arg *in, int64_t offset, const int64_t *strides, uint32_t ith,
               uint32_t nth);
+/* The gradient of such an op by its only input, each element of which is of the result at most once. */
+void pcs_move_back(const pcs_arg *out, const pcs_grads *g, int64_t offset, const int64_t *strides, uint32_t ith,
+                   uint32_t nth);
 /* Strides of a dense shape, in elements. */
 void pcs_dense(uint32_t dims, const int64_t *shape, int64_t *strides);
 

@@ -115,3 +115,15 @@ void pcs_elementwise_back(const pcs_call *c, const pcs_grads *g, uint32_t ith, u
             else sum_along(&b, g->in[i], (int64_t)u);
     }
 }
+
+void pcs_move_back(const pcs_arg *out, const pcs_grads *g, int64_t offset, const int64_t *strides, uint32_t ith,
+                   uint32_t nth)
+{
+    uint64_t begin, end;
+    pcs_share((uint64_t)pcs_arg_count(out), 16, ith, nth, &begin, &end);
+    for (uint64_t i = begin; i < end; i++) {
+        int64_t at = offset, rest = (int64_t)i;
+        for (uint32_t d = out->dims; d-- > 0; rest /= out->shape[d]) at += rest % out->shape[d] * strides[d];
+        g->in[0][at] += g->out[0][i];
+    }
+}

@@ -222,13 +222,11 @@ static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_j
     enum { TEXT_LEAST = 8192, TOKENS_LEAST = 2048 }; /* bytes; tokens */
     static const double weights_most = 1e9;
     uint64_t bytes = 0;
-    double weights = 0;
     if (q->method || o->type || o->effort == PRECIS_EFFORT_FAST || o->no_calibration || ctx->memory.limit) return;
     for (size_t i = 0; i < o->calibrate.n_texts; i++) bytes += o->calibrate.lengths[i];
     if (o->calibrate.n_texts ? bytes < TEXT_LEAST : false) return;
     if (o->calibrate.tokens && o->calibrate.tokens < TOKENS_LEAST) return;
-    for (size_t i = 0; i < m->n_tensors; i++) weights += pcs_quantizable(&m->tensors[i]) ? (double)m->tensors[i].n : 0;
-    if (weights > weights_most) return;
+    if (pcs_quantizable_weights(m) > weights_most) return;
     precis_graph *g;
     pcs_lm lm = { 0 };
     const precis_status st = pcs_arch_build(m, &g, &lm);

@@ -198,8 +198,7 @@ precis_status pcs_times_expect(precis_ctx *ctx, const pcs_times_job *job, precis
     *out = (precis_times){ 0 };
     if (ctx->memory.limit || writes_alone(job)) return PRECIS_OK;
     if (!text) text = precis_eval_default_text(&len);
-    for (size_t i = 0; i < job->m->n_tensors; i++)
-        if (pcs_quantizable(&job->m->tensors[i])) k.weights += (double)job->m->tensors[i].n;
+    k.weights = pcs_quantizable_weights(job->m);
     precis_status st = measure_token(&k);
     if (!st) st = measure_code(&k);
     if (!st) st = measure_text(&k, text, len);

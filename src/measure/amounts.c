@@ -3,7 +3,7 @@
  * search and the file take (docs/planning.md has the times). */
 #include "measure/amounts.h"
 
-#include "quant/methods.h"
+#include "plan/plan.h"
 
 /* Weights times tokens. */
 #define MEASURED 1.4e11
@@ -19,8 +19,8 @@ static uint32_t between(double tokens, uint32_t least, uint32_t most)
  * too cheap), so that the smallest type which a plan takes unasked is one of them. */
 pcs_amounts pcs_amounts_of(const precis_model *m, const precis_calibrate_options *text)
 {
-    double weights = 1, bytes = 0;
-    for (size_t i = 0; i < m->n_tensors; i++) weights += pcs_quantizable(&m->tensors[i]) ? (double)m->tensors[i].n : 0;
+    const double weights = 1 + pcs_quantizable_weights(m);
+    double bytes = 0;
     for (size_t i = 0; i < text->n_texts; i++) bytes += (double)text->lengths[i];
     if (weights < FEW) return (pcs_amounts){ 4096, 4096, UINT32_MAX, 16384, "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0", 5, 12 };
     const double tokens = bytes / 4; /* about; 0: the model's own text */

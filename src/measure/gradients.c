@@ -75,9 +75,7 @@ static precis_status code_by_method(precis_ctx *ctx, const pcs_gradient_job *j)
 
 static precis_status code_all(precis_ctx *ctx, const pcs_gradient_job *j, pcs_alternative *list, double *errors)
 {
-    double weights = 0;
-    for (size_t i = 0; i < j->m->n_tensors; i++)
-        weights += pcs_quantizable(&j->m->tensors[i]) ? (double)j->m->tensors[i].n : 0;
+    const double weights = pcs_quantizable_weights(j->m);
     precis_status st = j->whole ? code_by_method(ctx, j) : PRECIS_OK;
     for (size_t i = 0; i < j->n && !st; i++) {
         if (j->codes[i].data) st = error_of(ctx, j, &j->wanted[i], weights, &errors[i]);

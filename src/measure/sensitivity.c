@@ -129,10 +129,8 @@ static precis_status worst_type(pcs_profiler *r, const pcs_tensor *t, double wei
  * SmolLM2's blk.11.ffn_down: 70 times Q2_K's error, and the same loss): it is probed, too. */
 static precis_status reach(pcs_profiler *r)
 {
-    double weights = 0;
+    const double weights = pcs_quantizable_weights(r->origin);
     precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < r->origin->n_tensors; i++)
-        weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
     for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
         const pcs_tensor *t = &r->origin->tensors[i];
         const pcs_sensitivity *s = pcs_profile_of(r->p, t->name);

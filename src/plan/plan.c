@@ -27,6 +27,14 @@ bool pcs_quantizable(const pcs_tensor *t)
     return matrix && t->format->kind != PCS_INT && t->is.end == PCS_END_weight && !pcs_role_kept(t->is.role);
 }
 
+double pcs_quantizable_weights(const precis_model *m)
+{
+    double weights = 0;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
+    return weights;
+}
+
 bool pcs_encodable(const pcs_format *f) { return pcs_format_can_encode(f) && f->kind != PCS_INT && !f->internal; }
 
 void pcs_plan_set(pcs_plan_row *row, const pcs_format *to)

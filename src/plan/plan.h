@@ -26,6 +26,8 @@ const pcs_format *pcs_resting(const pcs_tensor *t);
 precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec);
 /* Is this a weight of a layer, which may be quantized? */
 bool pcs_quantizable(const pcs_tensor *t);
+/* How many such weights the model has, all tensors together. */
+double pcs_quantizable_weights(const precis_model *m);
 /* Can precis write this type? */
 bool pcs_encodable(const pcs_format *f);
 /* The type or the first of its substitutes whose block divides rows of n; NULL when none does. */

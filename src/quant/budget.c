@@ -79,10 +79,8 @@ static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const 
 static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, bool books,
                                 const pcs_method *method, table *tb)
 {
-    double weights = 0;
+    const double weights = pcs_quantizable_weights(m);
     const int layers = pcs_layers(m);
-    for (size_t i = 0; i < m->n_tensors; i++)
-        if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
     uint64_t done = 0, total = 0; /* weights that are fitted */
     pcs_pattern_check(ctx, o->pins, m);
     precis_status st = list_choices(ctx, m, o, books, tb);

@@ -11,14 +11,11 @@ bool pcs_has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLO
 bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const char *method, uint64_t bytes)
 {
     const double bits = 3.5;
-    double weights = 0;
     pcs_method_set set;
     if (pcs_methods_parse(ctx, method, &set)) return false;
     for (size_t i = 0; pcs_formats[i]; i++)
         if (pcs_has_book(pcs_formats[i]) && set.coder->refuses && set.coder->refuses(pcs_formats[i])) return false;
-    for (size_t i = 0; i < m->n_tensors; i++)
-        if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
-    return 8 * (double)bytes < bits * weights;
+    return 8 * (double)bytes < bits * pcs_quantizable_weights(m);
 }
 
 /* Without types behind the first that cannot hold the tensor's numbers. */

@@ -27,14 +27,22 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+/* Where the result's elements stand in x: strides, and the first. */
+static int64_t slice_places(const pcs_call *c, int64_t *strides)
 {
-    int64_t dense[PCS_GRAPH_DIMS], strides[PCS_GRAPH_DIMS], offset = 0;
+    int64_t dense[PCS_GRAPH_DIMS], offset = 0;
     pcs_dense(c->in[0].dims, c->in[0].shape, dense);
     for (uint32_t i = 0; i < c->out[0].dims; i++) {
         offset += c->attr[STARTS].list[i] * dense[i];
         strides[i] = dense[i] * c->attr[STEPS].list[i];
     }
+    return offset;
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    int64_t strides[PCS_GRAPH_DIMS];
+    const int64_t offset = slice_places(c, strides);
     pcs_move(&c->out[0], &c->in[0], offset, strides, ith, nth);
 }
 
@@ -44,20 +52,11 @@ static int64_t known(precis_graph *g, const pcs_node *n, int64_t i)
     return x->known && x->dims == 1 ? x->known[n->attr[STARTS].list[0] + i * n->attr[STEPS].list[0]] : PCS_DIM_ERROR;
 }
 
-/* Each element of the result is one of x. */
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const pcs_arg *y = &c->out[0];
-    int64_t dense[PCS_GRAPH_DIMS];
-    uint64_t begin, end;
-    pcs_dense(c->in[0].dims, c->in[0].shape, dense);
-    pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) {
-        int64_t at = 0, rest = (int64_t)i;
-        for (uint32_t d = y->dims; d-- > 0; rest /= y->shape[d])
-            at += (c->attr[STARTS].list[d] + rest % y->shape[d] * c->attr[STEPS].list[d]) * dense[d];
-        g->in[0][at] += g->out[0][i];
-    }
+    int64_t strides[PCS_GRAPH_DIMS];
+    const int64_t offset = slice_places(c, strides);
+    if (g->in[0]) pcs_move_back(&c->out[0], g, offset, strides, ith, nth);
 }
 
 const pcs_op pcs_op_slice = {

@@ -21,28 +21,26 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+/* Strides of the result's elements in x. */
+static void turned_strides(const pcs_call *c, int64_t *strides)
 {
-    int64_t dense[PCS_GRAPH_DIMS], strides[PCS_GRAPH_DIMS];
+    int64_t dense[PCS_GRAPH_DIMS];
     pcs_dense(c->in[0].dims, c->in[0].shape, dense);
     for (uint32_t i = 0; i < c->out[0].dims; i++) strides[i] = dense[c->attr[PERM].list[i]];
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    int64_t strides[PCS_GRAPH_DIMS];
+    turned_strides(c, strides);
     pcs_move(&c->out[0], &c->in[0], 0, strides, ith, nth);
 }
 
-/* Each element of the result is one of x. */
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const pcs_arg *y = &c->out[0];
-    int64_t dense[PCS_GRAPH_DIMS];
-    uint64_t begin, end;
-    pcs_dense(c->in[0].dims, c->in[0].shape, dense);
-    pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) {
-        int64_t at = 0, rest = (int64_t)i;
-        for (uint32_t d = y->dims; d-- > 0; rest /= y->shape[d])
-            at += rest % y->shape[d] * dense[c->attr[PERM].list[d]];
-        g->in[0][at] += g->out[0][i];
-    }
+    int64_t strides[PCS_GRAPH_DIMS];
+    turned_strides(c, strides);
+    if (g->in[0]) pcs_move_back(&c->out[0], g, 0, strides, ith, nth);
 }
 
 const pcs_op pcs_op_transpose = { .backward = backward, .name = "transpose",
