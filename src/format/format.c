@@ -1,6 +1,7 @@
 /* format.c - the table, decoding, encoding under given parameters, and what the layouts share. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 #include <strings.h>
 
@@ -178,4 +179,17 @@ void pcs_k4_scales_put(const uint8_t sc[8], const uint8_t mn[8], uint8_t *s)
         s[i + 4] = (uint8_t)(mn[i] | (mn[i + 4] >> 4) << 6);
         s[i + 8] = (uint8_t)((sc[i + 4] & 15) | (mn[i + 4] & 15) << 4);
     }
+}
+
+bool pcs_codes_of_one_scale(const pcs_format *f, const uint8_t *src, size_t n, int8_t *c, float *s)
+{
+    float d[PCS_SUB];
+    const size_t at = f->numbers[0].at;
+    *s = pcs_f16_to_f32(pcs_load16(src + at));
+    for (size_t i = 0; i < n; i += f->block) {
+        const uint8_t *block = src + i / f->block * f->bytes;
+        if (pcs_load16(block + at) != pcs_load16(src + at)) return false;
+        if (c) f->unpack(block, c + i, d, NULL);
+    }
+    return true;
 }

@@ -190,6 +190,9 @@ void pcs_shared_add(pcs_shared *s, size_t n, const float *x, size_t before);
 extern const int8_t pcs_book_iq4[16], pcs_book_e2m1[16];
 /* Index in a book of 16, ascending, of n of its values; of equal ones the first. */
 void pcs_book_index(const int8_t *book, const int8_t *q, int n, int8_t *index);
+/* codes_row of a type whose blocks have one f16 scale each, its first number: where all of a row are the same, as in
+ * ternary models that were trained with one. */
+bool pcs_codes_of_one_scale(const pcs_format *f, const uint8_t *src, size_t n, int8_t *c, float *s);
 /* Codes of 32 weights, low nibbles first (the layout of the legacy types). */
 void pcs_nibbles_get(const uint8_t *src, int8_t *q, int offset);
 void pcs_nibbles_put(const int8_t *q, int offset, uint8_t *dst);

@@ -48,17 +48,10 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 #define TO_ROW(c) BYTE_OF(PCS_FIVE_VALUE(c))
 static const uint8_t recode[2][256] = { PCS_ALL_BYTES(TO_PANEL), PCS_ALL_BYTES(TO_ROW) };
 
-/* Ternary models that were trained so have one scale, which all blocks repeat. */
+extern const pcs_format pcs_format_tq1_0;
 static bool codes_row(const uint8_t *src, size_t n, int8_t *c, float *s)
 {
-    float d[16];
-    *s = pcs_f16_to_f32(pcs_load16(src + 52));
-    for (size_t i = 0; i < n; i += 256) {
-        const uint8_t *block = src + i / 256 * 54;
-        if (pcs_load16(block + 52) != pcs_load16(src + 52)) return false;
-        if (c) unpack(block, c + i, d, NULL);
-    }
-    return true;
+    return pcs_codes_of_one_scale(&pcs_format_tq1_0, src, n, c, s);
 }
 
 static const pcs_field fields[] = { { 52, 2, 2, false }, { 0, 48, 4, false }, { 48, 4, 4, false }, { 0 } };

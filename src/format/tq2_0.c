@@ -17,17 +17,10 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 64, p->d);
 }
 
-/* Ternary models that were trained so have one scale, which all blocks repeat. */
+extern const pcs_format pcs_format_tq2_0;
 static bool codes_row(const uint8_t *src, size_t n, int8_t *c, float *s)
 {
-    float d[16];
-    *s = pcs_f16_to_f32(pcs_load16(src + 64));
-    for (size_t i = 0; i < n; i += 256) {
-        const uint8_t *block = src + i / 256 * 66;
-        if (pcs_load16(block + 64) != pcs_load16(src + 64)) return false;
-        if (c) unpack(block, c + i, d, NULL);
-    }
-    return true;
+    return pcs_codes_of_one_scale(&pcs_format_tq2_0, src, n, c, s);
 }
 
 static const pcs_field fields[] = { { 64, 2, 2, false }, { 0, 64, 4, false }, { 0 } };
