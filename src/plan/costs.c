@@ -3,6 +3,7 @@
 #include "plan/costs.h"
 
 #include "base/json_file.h"
+#include "base/options.h"
 #include "graph/arch.h"
 #include "plan/plan.h"
 #include "write/write.h"
@@ -86,7 +87,7 @@ void precis_costs_get_info(const precis_costs *c, precis_costs_info *info)
     double read = 0;
     for (size_t i = 0; i < c->n; i++) read += c->rows[i].read / (double)c->n;
     const precis_costs_info all = { info->size, c->cpu, c->threads, c->n, c->overhead, read };
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    pcs_options_give(info, &all, sizeof all);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */

@@ -137,7 +137,7 @@ void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
     const precis_runner_info all = { info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv,
                                      pcs_program_bytes(r->program), r->lm.width, r->lm.encoder, 1u << p->shift, p->most,
                                      p->made - p->n_spare, p->made * p->bytes };
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    pcs_options_give(info, &all, sizeof all);
 }
 
 static precis_status known_sequence(const precis_runner *r, uint32_t sequence)
