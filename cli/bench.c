@@ -97,14 +97,17 @@ static int cost_table(cli *c, const char *path)
         precis_costs_info i = { .size = sizeof i };
         precis_costs_get_info(costs, &i);
         if (c->json)
-            rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f, s:f}", "out", path, "rows", (json_int_t)i.rows,
-                                             "cpu", i.cpu, "threads", (int)i.threads, "overhead", i.overhead,
-                                             "read_bytes_s", i.read_bytes_s));
+            rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f, s:f, s:s}", "out", path, "rows",
+                                             (json_int_t)i.rows, "cpu", i.cpu, "threads", (int)i.threads, "overhead",
+                                             i.overhead, "read_bytes_s", i.read_bytes_s, "below", i.below));
         else {
             char b[32];
             printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights; memory was "
                    "read at %s/s\n",
                    path, i.rows, i.cpu, i.threads, 1000 * i.overhead, cli_bytes(i.read_bytes_s, b));
+            if (*i.below)
+                cli_say(0, "prompts of %s take the level below %s, which was slower for them; the table keeps that",
+                        i.below, i.cpu);
             rc = cli_done(c);
         }
     }
