@@ -22,6 +22,7 @@ enum { BOOKS_FITTED = 450, BOOKS_CODED = 160 }; /* what types with books take, i
 typedef struct {
     precis_ctx *ctx;
     const pcs_times_job *job;
+    pcs_amounts amounts;
     double weights;      /* that may be coded */
     double token, code;  /* seconds of a token in reference arithmetic; of a weight by search */
     double bytes_token;  /* of text */
@@ -151,7 +152,7 @@ static bool takes_books(const machine *k)
 /* What tensors cost: gradients, probes that a method codes from text of its own, and whole plans. */
 static double costs_time(const machine *k, double text, double sampled)
 {
-    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
+    const pcs_amounts a = k->amounts;
     const pcs_method *coder = k->job->set->coder, *profiled = pcs_method_by_name(pcs_method_profiled(coder->name));
     const double some = text < a.measured && sampled == 0 ? text : a.measured, rest = text < a.probed ? text : a.probed;
     if (!coder->apply) return some * k->token * (9 + sampled) + k->code * k->weights * 8;
@@ -162,17 +163,17 @@ static double costs_time(const machine *k, double text, double sampled)
 /* Text that the coder codes the file from; sampled: what the profile has made. */
 static double coder_text(const machine *k, double text, double sampled)
 {
-    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
-    if (sampled > 0) return a.sampled;
-    return k->job->own && text > a.coded ? a.coded : text;
+    if (sampled > 0) return k->amounts.sampled;
+    return k->job->own && text > k->amounts.coded ? k->amounts.coded : text;
 }
 
 static void expect(const machine *k, precis_times *out)
 {
     const pcs_times_job *j = k->job;
     const double text = calibration_tokens(k), sampled = j->opt->calibrate.n_texts ? 0 : 3;
-    const double again = j->profiles ? pcs_amounts_of(j->m, &j->opt->calibrate).measured : 0;
-    if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
+    const double again = j->profiles ? k->amounts.measured : 0;
+    const double seen = j->own && !j->opt->calibrate.tokens && text > k->amounts.seen ? k->amounts.seen : text;
+    if (j->calibrates) out->calibrate = k->token * seen * (1.3 + sampled);
     if (j->profiles) out->costs = costs_time(k, text, sampled);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);
     if (!j->opt->dry_run) out->quantize = coding_time(k, j->set->coder, coder_text(k, text, sampled));
@@ -199,6 +200,7 @@ precis_status pcs_times_expect(precis_ctx *ctx, const pcs_times_job *job, precis
     if (ctx->memory.limit || writes_alone(job)) return PRECIS_OK;
     if (!text) text = precis_eval_default_text(&len);
     k.weights = pcs_quantizable_weights(job->m);
+    k.amounts = pcs_amounts_of(job->m, &job->opt->calibrate);
     precis_status st = measure_token(&k);
     if (!st) st = measure_code(&k);
     if (!st) st = measure_text(&k, text, len);

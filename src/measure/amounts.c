@@ -22,9 +22,11 @@ pcs_amounts pcs_amounts_of(const precis_model *m, const precis_calibrate_options
     const double weights = 1 + pcs_quantizable_weights(m);
     double bytes = 0;
     for (size_t i = 0; i < text->n_texts; i++) bytes += (double)text->lengths[i];
-    if (weights < FEW) return (pcs_amounts){ 4096, 4096, UINT32_MAX, 16384, "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0", 5, 12 };
+    if (weights < FEW)
+        return (pcs_amounts){ UINT32_MAX, 4096, 4096, UINT32_MAX, 16384, "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0", 5, 12 };
     const double tokens = bytes / 4; /* about; 0: the model's own text */
     const double coded = CODED / weights < tokens / 4 ? CODED / weights : tokens / 4;
-    return (pcs_amounts){ between(MEASURED / weights, 512, 4096), between(coded / 2, 2048, 4096),
-                          between(coded, 4096, UINT32_MAX), 4096, "Q6_K,Q3_K,TQ1_0", 3, 6 };
+    return (pcs_amounts){ between(CODED / weights, 4096, UINT32_MAX), between(MEASURED / weights, 512, 4096),
+                          between(coded / 2, 2048, 4096), between(coded, 4096, UINT32_MAX), 4096, "Q6_K,Q3_K,TQ1_0", 3,
+                          6 };
 }
