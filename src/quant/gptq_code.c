@@ -122,6 +122,42 @@ static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, s
     }
 }
 
+enum { TOGETHER = 12 }; /* rows, a third of a chunk's */
+
+/* The same 16 columns of up to TOGETHER rows, of which nothing is left out and no block's parameters are still to come:
+ * each row is a lane. Missing lanes do what the first does. */
+static void round_together(const coding *c, const chunk *k, size_t first, size_t at, const float *w)
+{
+    const gptq *g = c->g;
+    const size_t rows = k->rows - first < TOGETHER ? k->rows - first : TOGETHER;
+    const float *a = g->feedback + PCS_FEEDBACK_PANEL(at / 16) + at * 16;
+    float x[16][TOGETHER], d[TOGETHER], m[TOGETHER], u[TOGETHER], lost[TOGETHER];
+    int32_t codes[TOGETHER];
+    for (size_t r = 0; r < TOGETHER; r++)
+        for (size_t i = 0; i < 16; i++) x[i][r] = k->x[(first + (r < rows ? r : 0)) * k->span + i];
+    for (size_t i = 0; i < 16 && at + i < g->n; i++, a += 16) {
+        const size_t own = g->order[at + i];
+        for (size_t r = 0; r < TOGETHER; r++) {
+            const size_t row = first + (r < rows ? r : 0);
+            d[r] = k->rp[row].d[own / 16];
+            m[r] = k->rp[row].m[own / 16];
+            lost[r] = w[row * g->n + own];
+        }
+        PCS_LANES(r, TOGETHER) {
+            const float by = d[r] != 0 ? d[r] : 1;
+            u[r] = d[r] != 0 ? (x[i][r] + m[r]) / by : 0;
+        }
+        pcs_codes_of(c->f, TOGETHER, u, codes);
+        PCS_LANES(r, TOGETHER) lost[r] -= d[r] * (float)codes[r] - m[r];
+        for (size_t j = i + 1; j < 16; j++) PCS_LANES(r, TOGETHER) x[j][r] += lost[r] * a[j];
+        for (size_t r = 0; r < rows; r++) {
+            k->lost[(first + r) * g->pad + at + i] = lost[r];
+            k->q[(first + r) * k->room + own] = (int8_t)codes[r];
+            if (k->u) k->u[(first + r) * g->n + own] = u[r];
+        }
+    }
+}
+
 /* The columns of a chunk, a span at a time: 16, or a block where its parameters come from what its columns have
  * become. */
 static void round_rows(const coding *c, const chunk *k, const float *w)
@@ -135,7 +171,9 @@ static void round_rows(const coding *c, const chunk *k, const float *w)
         for (size_t at = begin; at < end && begin; at += 16)
             g->kernels->gemm(&(pcs_gemm_args){ k->lost, g->pad, g->feedback + PCS_FEEDBACK_PANEL(at / 16), 16, begin,
                                                k->rows, k->x + at - begin, k->span, true });
-        for (size_t r = 0; r < k->rows; r++)
+        const bool alone = k->fits || k->out || c->sparsity;
+        for (size_t r = 0; r < k->rows && !alone; r += TOGETHER) round_together(c, k, r, begin, w);
+        for (size_t r = 0; r < k->rows && alone; r++)
             for (size_t at = begin; at < end; at += 16) round_row(c, k, r, begin, at, w + r * g->n);
     }
 }

@@ -6,7 +6,25 @@
 
 #define TILE 64 /* of the mirror */
 
-typedef struct { gptq *g; const float *xt, *x; size_t tokens, pad_tokens; float *tile; } gram;
+/* from: rows of n; xt, x: the same as columns, and padded by zeros. */
+typedef struct { gptq *g; const float *from; float *xt, *x; size_t tokens; float *tile; } gram;
+
+/* Columns [16 begin, 16 end) of all rows. */
+static void lay_columns(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const gram *a = arg;
+    const size_t n = a->g->n, pad = a->g->pad;
+    for (size_t j = begin * 16; j < end * 16; j += 16) {
+        const size_t some = j + 16 < n ? 16 : n - j;
+        for (size_t t = 0; t < a->tokens; t++) {
+            const float *v = a->from + t * n + j;
+            float *row = a->x + t * pad + j, *column = a->xt + j * a->tokens + t;
+            for (size_t l = 0; l < some; l++) row[l] = column[l * a->tokens] = v[l];
+            for (size_t l = some; l < 16; l++) row[l] = 0;
+        }
+    }
+}
 
 static void gram_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -15,7 +33,7 @@ static void gram_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     float *tile = a->tile + ith * g->pad * 16;
     for (uint64_t p = begin; p < end; p++) {
         const size_t j = (size_t)p * 16, rows = j + 16 < g->n ? j + 16 : g->n;
-        g->kernels->gemm(&(pcs_gemm_args){ a->xt, a->pad_tokens, a->x + j, g->pad, a->tokens, rows, tile, 16, false });
+        g->kernels->gemm(&(pcs_gemm_args){ a->xt, a->tokens, a->x + j, g->pad, a->tokens, rows, tile, 16, false });
         for (size_t i = 0; i < rows; i++)
             for (size_t c = 0; c < 16 && j + c < g->n; c++) g->h[i * g->n + j + c] += (double)tile[i * 16 + c];
     }
@@ -23,13 +41,8 @@ static void gram_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 
 precis_status pcs_gptq_gram(gptq *g, const float *x, size_t tokens, float *xt, float *xp, float *tile)
 {
-    for (size_t t = 0; t < tokens; t++)
-        for (size_t i = 0; i < g->pad; i++) {
-            const float v = i < g->n ? x[t * g->n + i] : 0.0f;
-            xp[t * g->pad + i] = v;
-            if (i < g->n) xt[i * tokens + t] = v;
-        }
-    gram a = { g, xt, xp, tokens, tokens, tile };
+    gram a = { g, x, xt, xp, tokens, tile };
+    pcs_for(g->w->ctx, g->pad / 16, 1, lay_columns, &a);
     pcs_for(g->w->ctx, g->pad / 16, 1, gram_panels, &a);
     g->tokens += tokens;
     return PRECIS_OK;
