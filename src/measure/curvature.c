@@ -16,7 +16,7 @@ typedef struct {
     size_t step;      /* of the program */
     uint32_t operand; /* the weights */
     const pcs_tensor *tensor;
-    uint64_t first;
+    uint64_t first, rows;
 } reader;
 
 struct pcs_curvature {
@@ -30,6 +30,7 @@ struct pcs_curvature {
     size_t n_readers;
     uint32_t longest;
     float *seed;     /* [outputs][vocabulary]: gradient of -log p of the drawn tokens */
+    float *numbers;  /* of the largest tensor's rows */
     float *result;   /* of a node, the largest */
     uint64_t most_result;
 };
@@ -62,17 +63,22 @@ static precis_status find_readers(pcs_curvature *c, precis_value *results)
         uint64_t offset;
         const pcs_tensor *t = tensor_at(c->m, v, &offset);
         if (!t) continue;
+        uint64_t rows = 1;
+        for (uint32_t d = 0; d + 1 < v->dims; d++) rows *= (uint64_t)v->shape[d];
         const uint64_t first = offset / pcs_tensor_row_bytes(t);
         results[c->n_readers] = s->out[0];
-        c->readers[c->n_readers++] = (reader){ i, operand, t, first };
+        c->readers[c->n_readers++] = (reader){ i, operand, t, first, rows };
     }
     return PRECIS_OK;
 }
 
 static precis_status open_arrays(pcs_curvature *c)
 {
+    uint64_t most = 0;
+    for (size_t i = 0; i < c->m->n_tensors; i++) most = c->m->tensors[i].n > most ? c->m->tensors[i].n : most;
     c->seed = pcs_alloc(c->ctx, c->longest, c->lm.vocabulary * sizeof *c->seed);
-    return c->seed ? PRECIS_OK : PRECIS_ENOMEM;
+    c->numbers = pcs_alloc(c->ctx, most + 64, sizeof *c->numbers);
+    return c->seed && c->numbers ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 precis_status pcs_curvature_open(precis_ctx *ctx, pcs_curvature **out, const precis_model *m, uint32_t longest)
@@ -110,6 +116,7 @@ void pcs_curvature_close(pcs_curvature **curvature)
     precis_graph_close(&c->graph);
     pcs_free(ctx, c->readers);
     pcs_free(ctx, c->seed);
+    pcs_free(ctx, c->numbers);
     pcs_free(ctx, c->result);
     pcs_free(ctx, c);
     *curvature = NULL;
@@ -148,31 +155,48 @@ static precis_status gradients(pcs_curvature *c, size_t scored, uint64_t *seed)
     return pcs_reverse_run(c->reverse, c->seed, false);
 }
 
-typedef struct { const pcs_step *step; const pcs_call *call; } product;
+typedef struct {
+    const pcs_curvature *c;
+    const reader *by;
+    const pcs_alternative *a;
+    const pcs_call *call;
+} product;
+
+/* Rows that a node reads. */
+static void decode_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const product *w = arg;
+    const size_t k = (size_t)w->by->tensor->ne[0];
+    const uint64_t bytes = pcs_row_bytes(w->a->f, k);
+    for (uint64_t r = begin; r < end; r++)
+        pcs_decode(w->a->f, k, w->a->bytes + (w->by->first + r) * bytes, w->c->numbers + r * k);
+}
 
 static void multiply(void *arg, uint32_t ith, uint32_t nth)
 {
     const product *w = arg;
-    w->step->op->eval(w->call, ith, nth);
+    w->c->program->steps[w->by->step].op->eval(w->call, ith, nth);
 }
 
 /* What an alternative changes in a node's result, along its gradient: the sum of squares over rows, and the sum. The
  * result is computed anew and the one that there is taken off: weights of 6 bits change a hundredth of it, so that 7 of
- * 24 bits are lost, and no weight's error need be a number of its own. */
+ * 24 bits are lost, and the tensor as it was need not be unpacked for each of its types. */
 static void change_of(pcs_curvature *c, const reader *by, const pcs_alternative *a, double *squares, double *sum)
 {
     const pcs_step *s = &c->program->steps[by->step];
     const pcs_arg *out = &s->call.out[0];
     pcs_arg in[OPERANDS], result = *out;
     memcpy(in, s->call.in, s->n_in * sizeof *in);
-    in[by->operand].format = a->f;
-    in[by->operand].data = (uint8_t *)(uintptr_t)a->bytes + by->first * pcs_row_bytes(a->f, (uint64_t)by->tensor->ne[0]);
+    in[by->operand].format = &pcs_format_f32; /* the step has no room to unpack others in */
+    in[by->operand].data = c->numbers;
     in[by->operand].panels = NULL;
     result.data = c->result;
     pcs_call call = s->call;
     call.in = in;
     call.out = &result;
-    product w = { s, &call };
+    product w = { c, by, a, &call };
+    pcs_for(c->ctx, by->rows, 16, decode_rows, &w);
     pcs_run(c->ctx, multiply, &w);
     const float *g = pcs_reverse_gradient(c->reverse, s->out[0]), *was = out->data;
     const size_t rows = (size_t)out->shape[0], width = (size_t)(pcs_arg_count(out) / out->shape[0]);
