@@ -59,7 +59,8 @@ static const cli_option options[] = {
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
     { "--arithmetic", 0, "NAME",
       "exact (default), bf16 (weights and activations as bfloat16), mixed (that for 32 and more rows), int8 "
-      "(activations with one scale a token, by weights with one scale a row: W8A8), or auto: mixed on AMX" },
+      "(activations with one scale a token, by weights with one scale a row: W8A8), or auto: int8 for a W8A8 "
+      "model, mixed on AMX" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16; with --ids f32)" },
@@ -70,10 +71,11 @@ static const cli_option options[] = {
 static const char *const quantile_names[PRECIS_QUANTILES] = { "0.01", "0.05", "0.1",  "0.25", "0.5",
                                                               "0.9",  "0.95", "0.99", "0.999" };
 
-static int print_eval_json(cli *c, const precis_eval_result *e, const char *arithmetic)
+static int print_eval_json(cli *c, const precis_eval_result *e)
 {
     json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:s}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens",
-                          (json_int_t)e->tokens, "windows", (json_int_t)e->windows, "arithmetic", arithmetic);
+                          (json_int_t)e->tokens, "windows", (json_int_t)e->windows, "arithmetic",
+                          precis_arithmetic_name(e->arithmetic));
     if (e->has_reference) {
         json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se",
                                  e->ref_ppl_se, "log_ppl_ratio", e->log_ratio, "log_ppl_ratio_se", e->log_ratio_se,
@@ -99,11 +101,11 @@ static int print_eval_json(cli *c, const precis_eval_result *e, const char *arit
     return cli_print_json(c, o);
 }
 
-static int print_eval_text(cli *c, const precis_eval_result *e, const char *arithmetic)
+static int print_eval_text(cli *c, const precis_eval_result *e)
 {
     const bool narrow = cli_columns() < 64;
     printf("%llu tokens in %llu windows, arithmetic: %s\n\n", (unsigned long long)e->tokens,
-           (unsigned long long)e->windows, arithmetic);
+           (unsigned long long)e->windows, precis_arithmetic_name(e->arithmetic));
     printf("perplexity               %10.4f +- %.4f\n", e->ppl, e->ppl_se);
     if (e->has_reference) {
         printf("  of the reference       %10.4f +- %.4f\n", e->ref_ppl, e->ref_ppl_se);
@@ -151,7 +153,9 @@ static int eval_ids(cli *c, const precis_eval_options *o)
     precis_model *m;
     const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     int rc = st ? cli_fail(c, st) : cli_add_adapters(c, m, false);
-    if (rc < 0) rc = cli_eval_ids(c, m, o);
+    precis_eval_options own = *o;
+    if (!st) own.arithmetic = precis_arithmetic_for(c->ctx, m, o->arithmetic);
+    if (rc < 0) rc = cli_eval_ids(c, m, &own);
     precis_model_close(&m);
     return rc;
 }
@@ -186,7 +190,7 @@ static void count_token(void *user, const precis_eval_token *t)
 
 /* ---- the page --------------------------------------------------------------------------------------------------- */
 
-typedef struct { const cli *c; const precis_eval_result *e; const running *run; const char *arithmetic; } eval_page;
+typedef struct { const cli *c; const precis_eval_result *e; const running *run; } eval_page;
 
 static void put_quantiles(chart *figure, const precis_eval_result *e)
 {
@@ -222,7 +226,8 @@ static void fill_page(FILE *f, void *user)
     page_begin(f, e->has_reference ? "What was lost" : "Perplexity");
     page_paragraph(f, "%s%s%s: %llu tokens in %llu windows, arithmetic: %s.", x->c->args[0],
                    e->has_reference ? " against " : "", cli_get(x->c, "--against") ? cli_get(x->c, "--against") : "",
-                   (unsigned long long)e->tokens, (unsigned long long)e->windows, x->arithmetic);
+                   (unsigned long long)e->tokens, (unsigned long long)e->windows,
+                   precis_arithmetic_name(e->arithmetic));
     if (e->has_reference) {
         put_quantiles(&figures[n++], e);
         chart_open(&figures[n], &(chart_labels){ "divergence", "Divergence along the text", "scored token",
@@ -257,22 +262,23 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
     run = (running){ .reference = cli_has(c, "--against") || o->logits };
     const char *html = cli_get(c, "--html");
     precis_eval_options own = *o;
+    if (!st) own.arithmetic = precis_arithmetic_for(c->ctx, m, o->arithmetic);
+    const precis_eval_options plain = own;
     own.each = count_token;
     own.user = &run;
     if (rc < 0) {
         if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
-        if (!st && cli_eval_is_suite(c)) rc = cli_eval_suite(c, m, ref, o);
+        if (!st && cli_eval_is_suite(c)) rc = cli_eval_suite(c, m, ref, &plain);
         else {
-            const char *arithmetic = precis_arithmetic_name(o->arithmetic);
             if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &own, &e);
             cli_progress_note("");
             const bool part = st == PRECIS_ECANCELED && e.windows;
             if (part) cli_error(c, "stopped: what follows is of the first %llu windows", (unsigned long long)e.windows);
             if (html && (!st || part))
-                rc = page_write(c, html, fill_page, &(eval_page){ c, &e, &run, arithmetic });
+                rc = page_write(c, html, fill_page, &(eval_page){ c, &e, &run });
             if (rc >= 0) {}
             else if (st && !part) rc = cli_fail(c, st);
-            else rc = c->json ? print_eval_json(c, &e, arithmetic) : print_eval_text(c, &e, arithmetic);
+            else rc = c->json ? print_eval_json(c, &e) : print_eval_text(c, &e);
             if (part) rc = EXIT_INTERRUPTED;
         }
     }

@@ -51,6 +51,7 @@ int cli_eval_pairs_of_sentences(cli *c, precis_arithmetic arithmetic)
     precis_model *m = NULL;
     precis_similarity s = { .size = sizeof s };
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) arithmetic = precis_arithmetic_for(c->ctx, m, arithmetic);
     if (!st) st = precis_eval_similarity(c->ctx, m, csv, len, arithmetic, &s);
     precis_model_close(&m);
     precis_text_free(c->ctx, csv);

@@ -74,15 +74,15 @@ bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out
     const char *s = cli_get(c, "--arithmetic");
     *out = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : dflt;
     if (!s) return true;
-    if (*out != PRECIS_FAST) {
+    if (*out == PRECIS_REFERENCE || *out == PRECIS_EMULATED) {
         cli_usage(c, "--arithmetic %s and --weights-only or --emulate are different arithmetics: give one", s);
         return false;
     }
-    if (!strcmp(s, "exact")) return true;
-    if (!strcmp(s, "bf16")) *out = PRECIS_BF16;
+    if (!strcmp(s, "exact")) *out = PRECIS_FAST;
+    else if (!strcmp(s, "bf16")) *out = PRECIS_BF16;
     else if (!strcmp(s, "mixed")) *out = PRECIS_MIXED;
     else if (!strcmp(s, "int8")) *out = PRECIS_INT8;
-    else if (!strcmp(s, "auto")) *out = precis_arithmetic_best(c->ctx);
+    else if (!strcmp(s, "auto")) *out = PRECIS_AUTO;
     else {
         cli_usage(c, "--arithmetic %s is none of exact, bf16, mixed, int8 and auto", s);
         return false;

@@ -47,6 +47,7 @@ typedef struct precis_eval_result {
     double dp_rms, dp_rms_se;
     double top1, top1_se;       /* part of the tokens whose likeliest token agrees, 0 to 1            */
     double kld_quantile_se[PRECIS_QUANTILES]; /* from the order statistics a binomial deviation away  */
+    precis_arithmetic arithmetic; /* that was used                                                    */
 } precis_eval_result;
 
 /* Score a text in windows as llama.cpp does: the text is cut into windows, each begins with BOS when the model wants

@@ -409,5 +409,5 @@ void precis_task_summarize(const precis_task *t, const char *group, const precis
         r.sensitivity = moved / pairs;
         if (ref) r.reference_sensitivity = ref_moved / pairs;
     }
-    memcpy(result, &r, result->size < sizeof r ? result->size : sizeof r);
+    pcs_options_give(result, &r, sizeof r);
 }

@@ -331,7 +331,9 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
 {
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
-    *result = (precis_eval_result){ .size = result->size };
+    o.arithmetic = precis_arithmetic_for(ctx, model, o.arithmetic);
+    precis_eval_result all = { .size = sizeof all, .arithmetic = o.arithmetic };
+    pcs_options_give(result, &all, sizeof all); /* whatever ends it first: no figures */
     if (!o.window) o.window = 512;
     if (o.window < 4) return pcs_fail(ctx, PRECIS_EINVAL, "windows of %u tokens are too short", o.window);
     precis_tokenizer *t = NULL;
@@ -355,10 +357,11 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     if (!st) st = prepare(&e, model, reference, &of);
     if (!st) st = writes(&e) ? pcs_logits_write(ctx, o.logits, &of, reference, fill, &e) : score_text(&e);
     if (!st || (st == PRECIS_ECANCELED && e.done)) { /* when it is stopped: what there is */
-        result->windows = e.done;
+        all.windows = e.done;
         const size_t n_whole = e.done * pcs_logits_rows(e.window);
-        const precis_status more = summarize(ctx, e.scores, n_whole, e.reference || e.kept, result);
+        const precis_status more = summarize(ctx, e.scores, n_whole, e.reference || e.kept, &all);
         if (more) st = more;
+        pcs_options_give(result, &all, sizeof all);
     }
     pcs_free(ctx, e.rows);
     pcs_free(ctx, e.scores);

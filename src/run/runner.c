@@ -1,6 +1,7 @@
 /* runner.c - a language model: batches of rows, sequences, context limits. */
 #include "base/options.h"
 #include "graph/arch.h"
+#include "model/activations.h"
 #include "model/finite.h"
 #include "run/program.h"
 #include "run/runner.h"
@@ -65,6 +66,15 @@ static void warn_of_rows(const precis_runner *r)
                  r->model->path, exact, all, type);
 }
 
+precis_arithmetic precis_arithmetic_for(const precis_ctx *ctx, const precis_model *model, precis_arithmetic asked)
+{
+    pcs_activations a;
+    const char *scheme = pcs_model_string(model, "precis.activations");
+    if (asked != PRECIS_OWN && asked != PRECIS_AUTO) return asked;
+    if (scheme && pcs_activations_of(scheme, &a) && a.whole && a.bits == 8 && !a.group && !a.affine) return PRECIS_INT8;
+    return pcs_any_arithmetic(ctx, asked);
+}
+
 precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model,
                               const precis_runner_options *opts, const pcs_runner_how *how)
 {
@@ -73,6 +83,7 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     *out = NULL;
     const char *own = pcs_model_string(model, "precis.kv"); /* what the model was made for */
     const char *k_type = o.k_type ? o.k_type : own ? own : "f16", *v_type = o.v_type ? o.v_type : own ? own : "f16";
+    o.arithmetic = precis_arithmetic_for(ctx, model, o.arithmetic);
     if (o.context == PRECIS_CONTEXT_OWN) o.context = (uint32_t)pcs_arch_int(model, "context_length", 0, NULL);
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
@@ -126,7 +137,7 @@ void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
     const precis_runner_info all = { info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv,
                                      pcs_program_bytes(r->program), r->lm.width, r->lm.encoder, 1u << p->shift, p->most,
                                      p->made - p->n_spare, p->made * p->bytes };
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    pcs_options_give(info, &all, sizeof all);
 }
 
 static precis_status known_sequence(const precis_runner *r, uint32_t sequence)

@@ -533,7 +533,7 @@ void precis_session_get_info(const precis_session *s, precis_session_info *info)
     precis_session_info all = { .size = info->size, .finish = s->finish, .tokens = s->n, .reused = s->reused,
                                 .answered = s->ended - s->begun, .lookup = { .size = sizeof all.lookup } };
     if (s->lookup) precis_lookup_get_info(s->lookup, &all.lookup);
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    pcs_options_give(info, &all, sizeof all);
 }
 
 const int32_t *precis_session_all(const precis_session *s) { return s->ids; }

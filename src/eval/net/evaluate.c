@@ -382,7 +382,7 @@ precis_status precis_eval_net(precis_ctx *ctx, precis_net *net, precis_net *refe
     if (!st) st = run_all(e);
     if (!st) st = conclude(e);
     e->r.size = result->size;
-    if (!st) memcpy(result, &e->r, result->size < sizeof e->r ? result->size : sizeof e->r);
+    if (!st) pcs_options_give(result, &e->r, sizeof e->r);
     for (size_t k = 0; k < e->n_sides; k++) {
         side *s = &e->sides[k];
         if (s->score.kind && s->score.kind->end) s->score.kind->end(&s->score);
