@@ -8,7 +8,7 @@
 /* Weights times tokens. */
 #define SEEN 5.5e11
 #define MEASURED 2.8e11
-#define CODED 2.2e12
+#define CODED 1.1e12
 #define FEW 3e7 /* weights of a model that is looked at in full */
 
 static uint32_t between(double tokens, uint32_t least, uint32_t most)
@@ -27,7 +27,7 @@ pcs_amounts pcs_amounts_of(const precis_model *m, const precis_calibrate_options
     double bytes = 0;
     for (size_t i = 0; i < text->n_texts; i++) bytes += (double)text->lengths[i];
     if (weights < FEW)
-        return (pcs_amounts){ UINT32_MAX, 4096, 4096, UINT32_MAX, 16384, "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0", 5, 12 };
+        return (pcs_amounts){ UINT32_MAX, 6144, 8192, UINT32_MAX, 16384, "Q6_K,Q4_K,Q3_K,Q2_K,TQ1_0", 5, 12 };
     const double tokens = bytes / 4; /* about; 0: the model's own text */
     const double measured = tokens > 0 ? least_of(MEASURED / weights, tokens / 14) : MEASURED / weights / 2;
     const uint32_t coded = between(least_of(CODED / weights, 0.3 * tokens), 4096, UINT32_MAX);
