@@ -32,5 +32,5 @@ pcs_amounts pcs_amounts_of(const precis_model *m, const precis_calibrate_options
     const double measured = tokens > 0 ? least_of(MEASURED / weights, tokens / 14) : MEASURED / weights / 2;
     const uint32_t coded = between(least_of(CODED / weights, 0.3 * tokens), 4096, UINT32_MAX);
     return (pcs_amounts){ between(SEEN / weights, 2048, UINT32_MAX), between(measured, 512, 4096), coded, coded, 4096,
-                          "Q6_K,Q3_K,TQ1_0", 3, 6 };
+                          "Q6_K,Q5_K,Q3_K,TQ1_0", 4, 6 };
 }
