@@ -1,5 +1,5 @@
 /* Weights that are coded as several types from one look at the net are what they become where nothing else is coded;
- * and what is kept between the groups of a layer changes no byte. */
+ * what is kept between the groups of a layer changes no byte; and importance may be that of some of a text. */
 #include "test.h"
 
 #include "plan/plan.h"
@@ -118,9 +118,56 @@ static void test_between(void **state)
     precis_ctx_close(&limited);
 }
 
+/* Tokens that the first weight of an importance matrix has seen, and the sum of what it saw. */
+static uint64_t importance(precis_ctx *ctx, const precis_model *m, uint32_t tokens, uint32_t most, double *sum)
+{
+    static char text[6000];
+    const char *texts[] = { text };
+    const size_t lengths[] = { sizeof text };
+    precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
+    precis_imatrix *im;
+    const char *name;
+    const float *values;
+    size_t n;
+    uint64_t seen;
+    for (size_t i = 0; i < sizeof text; i++) text[i] = i % 7 == 6 ? ' ' : (char)('a' + i * (1 + i / 1500) * i % 26);
+    o.texts = texts;
+    o.lengths = lengths;
+    o.n_texts = 1;
+    o.tokens = tokens;
+    OK(ctx, pcs_calibrate_some(ctx, &im, m, &o, most));
+    OK(ctx, precis_imatrix_get(im, 0, &name, &values, &n, &seen));
+    *sum = 0;
+    for (size_t i = 0; i < n; i++) *sum += (double)values[i];
+    precis_imatrix_close(&im);
+    return seen;
+}
+
+/* Importance of some of a text is that of windows from all over it, not of its beginning; of no more than there is, all
+ * of it. */
+static void test_some(void **state)
+{
+    (void)state;
+    enum { MOST = 1024 };
+    double all, same, some, first;
+    precis_ctx *ctx = test_ctx(2);
+    precis_model *m;
+    OK(ctx, precis_model_open(ctx, &m, MODEL));
+    const uint64_t whole = importance(ctx, m, 0, UINT32_MAX, &all);
+    assert_true(whole > 2 * MOST);
+    assert_int_equal(importance(ctx, m, 0, (uint32_t)whole, &same), whole);
+    assert_true(all == same);
+    assert_int_equal(importance(ctx, m, 0, MOST, &some), MOST);
+    assert_int_equal(importance(ctx, m, MOST, UINT32_MAX, &first), MOST);
+    assert_true(some != first && some != all);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_some),
         cmocka_unit_test(test_variants),
         cmocka_unit_test(test_between),
     };
