@@ -411,8 +411,10 @@ typedef struct {
 
 static precis_status wrong(const reader *r, const char *field, const char *why, const char *value)
 {
-    return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors[%zu].%s: %s%s%.60s%s", r->n, field, why, value ? " \"" : "",
-                    value ? value : "", value ? "\"" : "");
+    char member[64];
+    snprintf(member, sizeof member, "tensors[%zu].%s", r->n, field);
+    return pcs_fail_at(r->ctx, PRECIS_EFORMAT, (uint64_t)(r->in.t.text - r->in.j.start), member, "%s%s%.60s%s", why,
+                       value ? " \"" : "", value ? value : "", value ? "\"" : "");
 }
 
 static precis_status read_tensor(void *arg)
@@ -458,8 +460,8 @@ static precis_status read_kv(reader *r)
         const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->in.own, n, sizeof *all)
                                                                          : one;
         if (text && (n > PCS_LIMIT_LAYERS || strchr(text, ';') || !all || pcs_kv_list(r->ctx, text, 0, n, all)))
-            st = pcs_fail(r->ctx, PRECIS_EFORMAT, "kv.%c: \"%.40s\" is no KV type, nor a list of them", i ? 'v' : 'k',
-                          text);
+            st = pcs_fail_at(r->ctx, PRECIS_EFORMAT, (uint64_t)(r->in.t.text - r->in.j.start), i ? "kv.v" : "kv.k",
+                             "\"%.40s\" is no KV type, nor a list of them", text);
     }
     return st;
 }
@@ -477,19 +479,18 @@ static precis_status read_plan(reader *r)
         else st = pcs_json_file_skip(&r->in);
     }
     if (st) return st;
-    if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail(r->ctx, PRECIS_EFORMAT, "precis: this is no plan");
-    if (r->version != 1) return pcs_fail(r->ctx, PRECIS_EFORMAT, "version: %g is not 1", r->version);
+    if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "precis", "this is no plan");
+    if (r->version != 1) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "version", "%g is not 1", r->version);
     for (size_t i = 0; i < r->m->n_tensors; i++)
         if (!r->seen[i])
-            return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors: the model's tensor %.80s is not among them",
-                            r->m->tensors[i].name);
+            return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "tensors", "the model's tensor %.80s is not among them",
+                               r->m->tensors[i].name);
     char hex[65];
     st = r->model ? precis_model_sha256(r->m, hex) : PRECIS_OK;
     if (!st && r->model && strcmp(hex, r->model))
-        return pcs_fail(r->ctx, PRECIS_EINVAL,
-                        "model: the plan was made for another model (its tensors have the hash %.16s..., these "
-                        "%.16s...)",
-                        r->model, hex);
+        return pcs_fail_at(r->ctx, PRECIS_EINVAL, 0, "model",
+                           "the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)",
+                           r->model, hex);
     return st;
 }
 
