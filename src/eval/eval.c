@@ -397,6 +397,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     for (size_t i = 0; i < n && !st; i++)
         if (ids[i] < 0 || (uint32_t)ids[i] >= info.vocabulary)
             st = pcs_fail(ctx, PRECIS_EINVAL, "id %d is outside the vocabulary of %u", ids[i], info.vocabulary);
+    for (size_t i = 0; i + 1 < n && !st; i++) nll[i] = NAN;
     for (size_t at = 0; at + 1 < n && !st;) {
         precis_row row[ROWS];
         score scores[ROWS];
@@ -408,6 +409,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
         if (!st) pcs_for(ctx, k, 1, score_rows, &what);
         for (uint32_t i = 0; i < k && !st; i++) nll[at + i] = scores[i].nll;
         at += k;
+        if (!st) st = pcs_progress(ctx, "evaluate", at, n - 1);
     }
     precis_runner_close(&r);
     return st;
