@@ -154,6 +154,8 @@ int cli_help_command(int argc, char **argv);
 
 /* progress.c */
 int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);
+/* A note where a context is longer than the one that the model was made for (0: it does not say). */
+void cli_context_beyond(cli *c, uint64_t context, uint64_t known);
 /* What stands beside the bar: figures so far; "": nothing. It is copied. */
 void cli_progress_note(const char *text);
 void cli_warn(void *user, const char *line);

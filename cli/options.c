@@ -363,6 +363,15 @@ precis_status cli_importance(const cli *c, const precis_model *m, const precis_c
     return st ? st : precis_imatrix_check(*im, m);
 }
 
+void cli_context_beyond(cli *c, uint64_t context, uint64_t known)
+{
+    char line[160];
+    if (!known || context <= known) return;
+    snprintf(line, sizeof line, "a context of %llu tokens, but the model was made for %llu: beyond those it has learnt "
+             "nothing", (unsigned long long)context, (unsigned long long)known);
+    cli_warn(c, line);
+}
+
 void cli_print_types(const precis_plan *plan)
 {
     struct { const char *name; size_t n; uint64_t bytes; } types[64] = { { 0 } };
