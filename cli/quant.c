@@ -434,6 +434,7 @@ static int open_model(cli *c, precis_job_options *o, inputs *in)
         if (!st) {
             o->quant.kv = in->kv;
             o->type = in->types;
+            o->quant.fallback |= !o->quant.method; /* the plan counted on it */
             if (!o->quant.method) o->quant.method = in->method;
         }
     }
