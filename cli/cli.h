@@ -179,6 +179,8 @@ bool cli_manifest_leaves_out(const char *name);
 bool cli_manifest_hashes(const char *name);
 /* Does it say how the result is evaluated? */
 bool cli_manifest_evaluates(const char *name);
+/* net_manifest.c: the path of FILE or NAME=FILE. */
+const char *cli_input_path(const char *value);
 /* replay.c: `quant --replay`, which makes the file of a manifest again with `run` and compares: an exit code. */
 int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
