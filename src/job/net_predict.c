@@ -290,9 +290,7 @@ void precis_net_predict_close(precis_net_predicted **predicted)
 int precis_net_predict_node(const precis_net_predicted *p, size_t i, precis_net_prediction *out)
 {
     if (i >= p->n) return 0;
-    const uint32_t size = out->size;
-    *out = p->nodes[i].p;
-    out->size = size;
+    pcs_options_give(out, &p->nodes[i].p, sizeof p->nodes[i].p);
     return 1;
 }
 
