@@ -35,21 +35,37 @@ static precis_status predict_net(cli *c, const precis_net_quant_options *o, cli_
     return st;
 }
 
-int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples, bool elsewhere, cli_predicted *p)
+static bool is_of_size(precis_status st) { return st != PRECIS_ENOMEM && st != PRECIS_ECANCELED; }
+
+/* On samples, on numbers of the size that is given, or of the first usual one that the net takes. */
+static int measure_any(cli *c, const precis_net_quant_options *o, cli_predicted *p, precis_status *st)
 {
     int64_t size;
+    if (!cli_int(c, "--size", 1, 1, 1 << 20, &size)) return EXIT_USAGE;
+    const int64_t sizes[] = { cli_get(c, "--size") ? size : 0, 224, 1 };
+    const size_t n = p->samples || cli_get(c, "--size") ? 1 : sizeof sizes / sizeof *sizes;
+    int rc = -1;
+    for (size_t i = 0; i < n && rc < 0 && (!i || (*st && is_of_size(*st))); i++) {
+        cli_net_inputs_free(c, &p->in);
+        p->in = (cli_net_inputs_made){ 0 };
+        if (!p->samples) rc = cli_net_inputs(c, p->net, sizes[i], &p->in);
+        if (rc < 0) *st = predict_net(c, o, p);
+    }
+    return rc;
+}
+
+int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples, bool elsewhere, cli_predicted *p)
+{
     *p = (cli_predicted){ .asked = cli_has(c, "--speed") };
     if (p->asked && cli_has(c, "--no-speed")) return cli_usage(c, "--speed and --no-speed: choose one");
     if (cli_has(c, "--no-speed") || (elsewhere && !p->asked))
         return cli_get(c, "--size") ? cli_usage(c, "--size goes with --speed; nothing is measured here") : -1;
-    if (!cli_int(c, "--size", 1, 1, 1 << 20, &size)) return EXIT_USAGE;
     if (samples && precis_samples_count(samples) && !cli_get(c, "--size")) p->samples = samples;
     precis_status st = precis_net_open(c->ctx, &p->net, c->args[0]);
     if (st) return cli_fail(c, st);
-    const int rc = p->samples ? -1 : cli_net_inputs(c, p->net, size, &p->in);
+    const int rc = measure_any(c, o, p, &st);
     if (rc >= 0) return rc;
-    st = predict_net(c, o, p);
-    if (st && !p->asked && st != PRECIS_ENOMEM && st != PRECIS_ECANCELED) {
+    if (st && !p->asked && is_of_size(st)) {
         snprintf(p->note, sizeof p->note, "%s", precis_ctx_message(c->ctx));
         return -1;
     }

@@ -24,7 +24,7 @@
     { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }, \
     { "--speed", 0, NULL, "nets: measure what each node takes for longer, and say it for all" }, \
     { "--no-speed", 0, NULL, "nets: measure nothing; no product stays in float because it is slower in codes here" }, \
-    { "--size", 0, "N", "nets: what is measured has this size where the net says none (default: a sample's, 1)" }, \
+    { "--size", 0, "N", "nets: what is measured has this size where the net says none (default: a sample's, 128)" }, \
     { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
 
 /* Of `quant` alone. */
@@ -46,8 +46,8 @@ int cli_net_search(cli *c, precis_samples *calib, const precis_samples_options *
 void cli_print_search(const cli *c, const precis_net_search *search);
 json_t *cli_search_json(const precis_net_search *search, double max_drop);
 
-/* Inputs of the shapes that the net says, with `size` for what it leaves open: those of --input, and made up. Free them
- * whatever it returns: -1, or an exit code. */
+/* Inputs of the shapes that the net says, with `size` for what it leaves open (0: 1 for the first dimension, 128 for
+ * others): those of --input, and made up. Free them whatever it returns: -1, or an exit code. */
 typedef struct cli_net_inputs_made {
     precis_array *list;
     bool *made; /* in memory of our own */

@@ -62,7 +62,8 @@ static int take(void *user, const precis_net_node *node)
         return 0;
     }
     e->p.in_integers += node->seconds;
-    if (strcmp(node->name, e->p.name) && *e->p.kernel) return 0; /* what it became itself, not what is beside it */
+    /* What it became itself, or what multiplies for it; not what stands beside it, as codes of its operand do. */
+    if (strcmp(node->name, e->p.name) && !node->products && *e->p.kernel) return 0;
     e->p.kernel = pcs_arena_copy(&p->arena, node->op, strlen(node->op));
     if (!e->p.kernel) p->status = PRECIS_ENOMEM;
     return p->status != PRECIS_OK;

@@ -127,6 +127,7 @@ for way in --static --dynamic; do
     json "all({'kernel', 'float_ms', 'int8_ms', 'slower'} <= n.keys() for n in j['nodes'])"
     json "all(n['kernel'] and n['int8_ms'] > 0 and n['float_ms'] > 0 for n in j['nodes'] if n['node'] in ('c1', 'dw', 'fc'))"
     json "j['float_ms'] > 0 and j['predicted_ms'] > 0 and 'measured_ms' not in j"
+    json "[n['kernel'].split('_')[0] for n in j['nodes'] if n['node'] in ('c1', 'dw', 'c3')] == ['codes'] * 3"
 done
 expect 0 "$precis" plan "$work/small.onnx" --static --json # a plan tells it without being asked, from what was measured
 json "j['float_ms'] > 0 and j['predicted_ms'] > 0 and all({'kernel', 'float_ms', 'int8_ms'} <= n.keys() for n in j['nodes'])"
