@@ -4,7 +4,6 @@
 #include "quant_net.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,7 +28,7 @@ static bool measures(const char *name)
     return false;
 }
 
-static int add_arguments(cli *c, json_t *arguments, json_t *inputs)
+static precis_status add_arguments(const cli *c, json_t *arguments, json_t *inputs)
 {
     json_array_append_new(arguments, json_string("--no-speed"));
     for (int i = 0; i < c->n_given; i++) {
@@ -41,12 +40,12 @@ static int add_arguments(cli *c, json_t *arguments, json_t *inputs)
         if (!cli_manifest_hashes(name)) continue;
         const char *path = cli_input_path(value);
         const precis_status st = precis_samples_sha256(c->ctx, path, hex);
-        if (st) return cli_fail(c, st);
+        if (st) return st;
         json_t *in = json_pack("{s:s, s:s, s:s}", "option", name, "path", path, "sha256", hex);
         if (path != value) json_object_set_new(in, "name", json_stringn(value, (size_t)(path - value - 1)));
         json_array_append_new(inputs, in);
     }
-    return -1;
+    return PRECIS_OK;
 }
 
 /* Nodes in float beyond those that the user names, who has them among the arguments. */
@@ -60,40 +59,30 @@ static void add_floats(const cli *c, json_t *floats, const precis_net_quant_opti
     }
 }
 
-static int save(cli *c, const json_t *all, const char *path)
+precis_status cli_net_manifest(void *user, const char *sha256, uint64_t bytes, const char **text, size_t *len)
 {
-    char *text = json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS);
-    if (!text) return cli_no_memory(c);
-    const precis_status st = precis_write_file(c->ctx, path, text, strlen(text));
-    free(text);
-    return st ? cli_fail(c, st) : -1;
-}
-
-int cli_net_manifest(cli *c, const precis_net_quant_options *o, const char *out)
-{
-    char model[65], made[65], path[4096];
-    struct stat at;
+    cli_net_made *made = user;
+    const cli *c = made->c;
+    char model[65];
     json_t *arguments = json_array(), *inputs = json_array(), *floats = json_array();
-    int rc = add_arguments(c, arguments, inputs);
-    add_floats(c, floats, o);
-    precis_status st = precis_sha256_file(c->ctx, c->args[0], model);
-    if (!st) st = precis_sha256_file(c->ctx, out, made);
-    const long long bytes = stat(out, &at) ? 0 : (long long)at.st_size;
+    precis_status st = add_arguments(c, arguments, inputs);
+    add_floats(c, floats, made->o);
+    if (!st) st = precis_sha256_file(c->ctx, c->args[0], model);
     json_t *all = st ? NULL
                      : json_pack("{s:s, s:i, s:s, s:I, s:O, s:O, s:O, s:{s:s, s:s}, s:{s:I, s:s}}", "precis",
                                  "manifest", "version", 1, "program", precis_version(), "seed", (json_int_t)c->seed,
                                  "arguments", arguments, "inputs", inputs, "floats", floats, "model", "path",
                                  c->args[0], "tensors_sha256", model, "output", "bytes", (json_int_t)bytes, "sha256",
-                                 made);
-    if (rc < 0 && st) rc = cli_fail(c, st);
-    if (rc < 0 && !all) rc = cli_no_memory(c);
-    snprintf(path, sizeof path, "%s.manifest.json", out);
-    if (rc < 0) rc = save(c, all, path);
+                                 sha256);
+    made->text = all ? json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+    if (!st && !made->text) st = PRECIS_ENOMEM;
+    *text = made->text;
+    *len = made->text ? strlen(made->text) : 0;
     json_decref(arguments);
     json_decref(inputs);
     json_decref(floats);
     json_decref(all);
-    return rc;
+    return st;
 }
 
 /* ---- a replay's nodes in float ----------------------------------------------------------------------------------- */

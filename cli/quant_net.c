@@ -215,6 +215,19 @@ static precis_status assume(precis_net *net, precis_samples *k)
     return st ? st : precis_net_assume(net, inputs, precis_net_inputs(net));
 }
 
+/* As C where as_c is not NULL; with its manifest. */
+static int write_net(cli *c, precis_net_quant *job, const precis_net_quant_options *o, const char *out,
+                     precis_net_file *file, precis_net_c_file *as_c)
+{
+    cli_net_made beside = { c, o, NULL };
+    precis_net_quant_manifest(job, cli_net_manifest, &beside);
+    const precis_status st =
+        as_c ? precis_net_quant_write_c(job, out, as_c) : precis_net_quant_write(job, out, file);
+    precis_net_quant_manifest(job, NULL, NULL);
+    free(beside.text);
+    return st ? cli_fail(c, st) : -1;
+}
+
 int cli_net_quant(cli *c)
 {
     static const char *const own[] = { "--output",       "--static",  "--dynamic",   "--weight-only", "--observer",
@@ -255,10 +268,8 @@ int cli_net_quant(cli *c)
     if (rc < 0) rc = cli_net_search(c, k, &so, &o, &search);
     if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = cli_fail(c, st);
     if (rc < 0) rc = calibrate(c, job, k);
-    if (rc < 0 && (st = as_c ? precis_net_quant_write_c(job, out, &cf) : precis_net_quant_write(job, out, &file)))
-        rc = cli_fail(c, st);
+    if (rc < 0) rc = write_net(c, job, &o, out, &file, as_c ? &cf : NULL);
     if (rc < 0 && !as_c) rc = cli_net_measure(c, out, &speed);
-    if (rc < 0) rc = cli_net_manifest(c, &o, out);
     if (rc < 0) rc = report(c, job, &(made){ out, &file, search, as_c ? &cf : NULL, &speed });
     cli_net_predict_close(c, &speed);
     cli_net_replayed_free(&o, &replayed);

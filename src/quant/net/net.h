@@ -74,6 +74,8 @@ struct precis_net_quant {
     precis_net *net;
     precis_graph *g;
     precis_net_quant_options o;
+    precis_net_manifest_fn *manifest; /* or NULL */
+    void *manifest_user;
     pcs_net_mode mode;
     const pcs_observer_kind *kind;
     uint32_t methods;      /* rows of methods.def that are asked for */
