@@ -75,7 +75,7 @@ precis_status cli_net_manifest(void *user, const char *sha256, uint64_t bytes, c
                                  c->args[0], "tensors_sha256", model, "output", "bytes", (json_int_t)bytes, "sha256",
                                  sha256);
     made->text = all ? json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
-    if (!st && !made->text) st = PRECIS_ENOMEM;
+    if (!st && (!made->text || cli_lacks_memory(c))) st = PRECIS_ENOMEM;
     *text = made->text;
     *len = made->text ? strlen(made->text) : 0;
     json_decref(arguments);

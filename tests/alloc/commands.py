@@ -17,6 +17,7 @@ eval m.gguf --against q4.gguf --ctx 16 --chunks 1 --gate --max-kld 1 --results r
 report --new-key key
 report q4.gguf.manifest.json --attest key -o q4.attestation.json
 law fit runs.csv --form own.law -o fit.json -q --bootstrap 3
+quant small.onnx --static --calib calib.npy --no-speed -o codes.onnx -q
 bench m.gguf --prompt 8 --gen 2 --cost-table costs.json -q
 """
 
@@ -117,6 +118,19 @@ profile m.gguf -o o.json --tokens 16 --types Q4_0 -q -t 2
 law fit runs.csv --form own.law -o o.json --bootstrap 3 --holdout -t 3
 run q4.gguf -p the.other -n 4 --temp 0 --pack background -t 2
 eval m.gguf --ladder W4A16 --calib t.txt --ctx 16 --chunks 1 --json
+inspect small.onnx --json
++inspect codes.onnx --overflow
+run small.onnx --input x=calib.npy --output-dir o
++quant small.onnx --static --observer entropy --calib calib.npy --no-speed -o o.onnx
+quant small.onnx --static --observer histogram --method equalize+round --calib calib.npy --no-speed -o o.onnx --qop
+quant small.onnx --dynamic --no-speed -o o.onnx
+quant small.onnx --weight-only --weights int4 --no-cache -o o.onnx --json
+quant small.onnx --static --calib calib.npy -o o.c
+quant --replay codes.onnx.manifest.json -o o.onnx
+plan small.onnx --static --no-speed
+convert small.onnx -o o.onnx
+eval codes.onnx --against small.onnx --data calib.npy --nodes --json
++eval codes.onnx --against small.onnx --data calib.npy
 bench m.gguf --prompt 8 --gen 2 --json
 bench q4.gguf --prompt 8 --gen 2 --sequences 2
 bench m.gguf --prompt 8 --gen 2 --cost-table o.json

@@ -2,11 +2,16 @@
 of runs: what run.py and unit.alloc work on."""
 
 import math
+import os
 import random
+import shutil
 import struct
+import subprocess
 import sys
+import tempfile
 
 ALIGN = 32
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def string(s):
@@ -164,6 +169,12 @@ def main(folder):
         for i in range(24):
             n, d = 10 ** r.uniform(7, 9.5), 10 ** r.uniform(9, 11.5)
             f.write("%.6g,%.6g,%.6f,r%d\n" % (n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28 + r.gauss(0, 0.002), i // 2))
+    # nets of arrays: one of convolutions, and what it is calibrated and evaluated with
+    made = tempfile.mkdtemp()
+    subprocess.run([sys.executable, os.path.join(HERE, "../faults/nets_quant.py"), "make", made], check=True)
+    for name in ("small.onnx", "calib.npy"):
+        shutil.copy(os.path.join(made, name), folder)
+    shutil.rmtree(made)
 
 
 if __name__ == "__main__":
