@@ -14,7 +14,7 @@ static const cli_option options[] = {
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--arithmetic", 0, "NAME",
       "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), int8 (one scale "
-      "a token and a row of weights), or auto: mixed on AMX" },
+      "a token and a row of weights; default of W8A8 models), or auto: int8 for those, mixed on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL,
       "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at "
@@ -39,13 +39,14 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
 {
     const kernels *k = user;
     if (k->c->json) {
-        json_t *limit = json_pack("{s:f, s:f, s:f, s:f}", "memory_bytes_s", s->limit_memory, "cache_bytes_s",
-                                  s->limit_cache, "multiply_s", s->limit_multiply, "tiles_s", s->limit_tiles);
+        json_t *limit = json_pack("{s:f, s:f, s:f, s:f, s:f}", "memory_bytes_s", s->limit_memory, "cache_bytes_s",
+                                  s->limit_cache, "multiply_s", s->limit_multiply, "tiles_s", s->limit_tiles, "int8_s",
+                                  s->limit_int8);
         json_array_append_new(k->list,
-                              json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:s?, s:f, s:o}", "type", s->type,
+                              json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:s?, s:f, s:f, s:o}", "type", s->type,
                                         "kernel", s->kernel, "isa", s->isa, "memory_bytes_s", s->memory,
                                         "cache_bytes_s", s->cache, "multiply_s", s->multiply, "multiply_isa",
-                                        s->multiply_isa, "tiles_s", s->tiles, "limit", limit));
+                                        s->multiply_isa, "tiles_s", s->tiles, "int8_s", s->int8, "limit", limit));
         return 0;
     }
     printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9,
@@ -56,6 +57,8 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
         printf(" %9.1f %4.0f%%  %-10s", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply, s->multiply_isa);
     else printf(" %9s %5s  %-10s", "-", "", "");
     if (s->limit_tiles > 0) printf(" %8.1f %4.0f%%", s->tiles * 1e-9, 100 * s->tiles / s->limit_tiles);
+    else if (s->limit_int8 > 0) printf(" %8s %5s", "-", "");
+    if (s->limit_int8 > 0) printf(" %8.1f %4.0f%%", s->int8 * 1e-9, 100 * s->int8 / s->limit_int8);
     printf("\n");
     fflush(stdout);
     return 0;
@@ -68,10 +71,10 @@ static int all_kernels(cli *c)
     if (!c->json) {
         printf("%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what "
                "they read at best) and with a prompt (billions of\n"
-               "multiplications per second, share of what registers give; at last in the arithmetic bf16, where there "
-               "are tiles)\n\n%-10s %-3s %-12s %14s %14s %15s %12s %13s\n",
+               "multiplications per second, share of what registers give; at last in the arithmetics bf16, where there "
+               "are tiles, and int8)\n\n%-10s %-3s %-12s %14s %14s %15s %12s %13s %14s\n",
                precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt", "",
-               "bf16");
+               "bf16", "int8");
     }
     const precis_status st = precis_bench_kernels(c->ctx, print_kernel, &k);
     if (!st && c->json)
@@ -94,14 +97,17 @@ static int cost_table(cli *c, const char *path)
         precis_costs_info i = { .size = sizeof i };
         precis_costs_get_info(costs, &i);
         if (c->json)
-            rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f, s:f}", "out", path, "rows", (json_int_t)i.rows,
-                                             "cpu", i.cpu, "threads", (int)i.threads, "overhead", i.overhead,
-                                             "read_bytes_s", i.read_bytes_s));
+            rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f, s:f, s:s}", "out", path, "rows",
+                                             (json_int_t)i.rows, "cpu", i.cpu, "threads", (int)i.threads, "overhead",
+                                             i.overhead, "read_bytes_s", i.read_bytes_s, "below", i.below));
         else {
             char b[32];
             printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights; memory was "
                    "read at %s/s\n",
                    path, i.rows, i.cpu, i.threads, 1000 * i.overhead, cli_bytes(i.read_bytes_s, b));
+            if (*i.below)
+                cli_say(0, "prompts of %s take the level below %s, which was slower for them; the table keeps that",
+                        i.below, i.cpu);
             rc = cli_done(c);
         }
     }
@@ -145,7 +151,7 @@ static bool get_bench_options(cli *c, precis_bench_options *o)
     o->prompt = (uint32_t)prompt;
     o->generate = (uint32_t)gen;
     o->sequences = (uint32_t)sequences;
-    if (!cli_arithmetic(c, PRECIS_FAST, &o->arithmetic)) return false;
+    if (!cli_arithmetic(c, PRECIS_OWN, &o->arithmetic)) return false;
     o->k_type = cli_get(c, "--cache-k");
     o->v_type = cli_get(c, "--cache-v");
     return cli_pack(c, PRECIS_PACK_LOAD, &o->pack);
@@ -182,7 +188,7 @@ static precis_status bench_all(cli *c, const char *path, const precis_bench_opti
     return st;
 }
 
-static int bench_json(cli *c, const precis_bench_result *r, const precis_bench_options *o, const repeats *runs)
+static int bench_json(cli *c, const precis_bench_result *r, const repeats *runs)
 {
     json_t *all = json_pack("{s:f, s:f, s:f, s:I}", "load_ms", r->load_ms, "prefill_tok_s", r->prefill_tok_s,
                             "decode_tok_s", r->decode_tok_s, "rss_bytes", (json_int_t)r->rss_bytes);
@@ -196,7 +202,7 @@ static int bench_json(cli *c, const precis_bench_result *r, const precis_bench_o
                              (int)precis_ctx_threads(c->ctx));
     json_object_update(all, more);
     json_decref(more);
-    json_object_set_new(all, "arithmetic", json_string(precis_arithmetic_name(o->arithmetic)));
+    json_object_set_new(all, "arithmetic", json_string(precis_arithmetic_name(r->arithmetic)));
     json_object_set_new(all, "scaling", scaling(r));
     json_object_set_new(all, "model", json_string(c->args[0]));
     json_object_set_new(all, "repeat",
@@ -243,7 +249,7 @@ static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_o
         fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there "
                         "or not readable; virtual machines have none, and on others root reads them\n");
     printf("%s, %u threads, arithmetic: %s\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx),
-           precis_arithmetic_name(o->arithmetic));
+           precis_arithmetic_name(r->arithmetic));
     printf("%-10s %10.1f ms\n", "load", r->load_ms);
     cli_say(11, "%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, "
             "in registers)", "prefill", r->prefill_tok_s, 100 * r->prefill_tok_s / r->limit_prefill_tok_s,
@@ -257,7 +263,7 @@ static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_o
                 runs->prefill[0], runs->prefill[runs->n - 1], runs->decode[0], runs->decode[runs->n - 1]);
     if (cli_has(c, "--energy") && isfinite(r->decode_j)) print_energy(r);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r->rss_bytes, a));
-    print_limits(r, o->arithmetic == PRECIS_BF16 || o->arithmetic == PRECIS_MIXED ? "bf16" : "int8");
+    print_limits(r, r->arithmetic == PRECIS_BF16 || r->arithmetic == PRECIS_MIXED ? "bf16" : "int8");
     return cli_done(c);
 }
 
@@ -290,7 +296,7 @@ static void fill_page(FILE *f, void *user)
     page_begin(f, "Speed beside the limit");
     page_paragraph(f, "%s, %s, %u threads, arithmetic: %s. Prompt of %u tokens, %u generated.", x->c->args[0],
                    precis_ctx_cpu(x->c->ctx), precis_ctx_threads(x->c->ctx),
-                   precis_arithmetic_name(x->o->arithmetic), x->o->prompt, x->o->generate);
+                   precis_arithmetic_name(x->r->arithmetic), x->o->prompt, x->o->generate);
     put_speeds(&figures[0], &(chart_labels){ "prefill", "Prompt (prefill)", "run, slowest first", "tokens per second",
                false, false }, x->runs->prefill, x->runs->n, r->limit_prefill_tok_s);
     put_speeds(&figures[1], &(chart_labels){ "decode", "Generated tokens (decode)", "run, slowest first",
@@ -346,7 +352,7 @@ static int run(cli *c)
     const char *html = cli_get(c, "--html");
     const int page = html ? page_write(c, html, fill_page, &(bench_page){ c, &r, &runs, &o }) : -1;
     if (page >= 0) return page;
-    return c->json ? bench_json(c, &r, &o, &runs) : bench_text(c, &r, &o, &runs);
+    return c->json ? bench_json(c, &r, &runs) : bench_text(c, &r, &o, &runs);
 }
 
 const cli_command cli_bench = {

@@ -59,7 +59,8 @@ static const cli_option options[] = {
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
     { "--arithmetic", 0, "NAME",
       "exact (default), bf16 (weights and activations as bfloat16), mixed (that for 32 and more rows), int8 "
-      "(activations with one scale a token, by weights with one scale a row: W8A8), or auto: mixed on AMX" },
+      "(activations with one scale a token, by weights with one scale a row: W8A8), or auto: int8 for a W8A8 "
+      "model, mixed on AMX" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16; with --ids f32)" },
@@ -70,10 +71,11 @@ static const cli_option options[] = {
 static const char *const quantile_names[PRECIS_QUANTILES] = { "0.01", "0.05", "0.1",  "0.25", "0.5",
                                                               "0.9",  "0.95", "0.99", "0.999" };
 
-static int print_eval_json(cli *c, const precis_eval_result *e, const char *arithmetic)
+static int print_eval_json(cli *c, const precis_eval_result *e, bool stopped)
 {
     json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:s}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens",
-                          (json_int_t)e->tokens, "windows", (json_int_t)e->windows, "arithmetic", arithmetic);
+                          (json_int_t)e->tokens, "windows", (json_int_t)e->windows, "arithmetic",
+                          precis_arithmetic_name(e->arithmetic));
     if (e->has_reference) {
         json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se",
                                  e->ref_ppl_se, "log_ppl_ratio", e->log_ratio, "log_ppl_ratio_se", e->log_ratio_se,
@@ -96,14 +98,15 @@ static int print_eval_json(cli *c, const precis_eval_result *e, const char *arit
         static const char *const none[] = { "kld_mean", "kld_se", "top1", "top1_se" };
         for (size_t i = 0; i < sizeof none / sizeof *none; i++) json_object_set_new(o, none[i], json_null());
     }
+    json_object_set_new(o, "stopped", json_boolean(stopped));
     return cli_print_json(c, o);
 }
 
-static int print_eval_text(cli *c, const precis_eval_result *e, const char *arithmetic)
+static int print_eval_text(cli *c, const precis_eval_result *e)
 {
     const bool narrow = cli_columns() < 64;
     printf("%llu tokens in %llu windows, arithmetic: %s\n\n", (unsigned long long)e->tokens,
-           (unsigned long long)e->windows, arithmetic);
+           (unsigned long long)e->windows, precis_arithmetic_name(e->arithmetic));
     printf("perplexity               %10.4f +- %.4f\n", e->ppl, e->ppl_se);
     if (e->has_reference) {
         printf("  of the reference       %10.4f +- %.4f\n", e->ref_ppl, e->ref_ppl_se);
@@ -151,42 +154,31 @@ static int eval_ids(cli *c, const precis_eval_options *o)
     precis_model *m;
     const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     int rc = st ? cli_fail(c, st) : cli_add_adapters(c, m, false);
-    if (rc < 0) rc = cli_eval_ids(c, m, o);
+    precis_eval_options own = *o;
+    if (!st) own.arithmetic = precis_arithmetic_for(c->ctx, m, o->arithmetic);
+    if (rc < 0) rc = cli_eval_ids(c, m, &own);
     precis_model_close(&m);
     return rc;
 }
 
-/* Figures so far, beside the bar: their sums, and those of squares. */
-enum { BINS = 2048, BIN = 64 }; /* parts of a text, and scored tokens of each */
+/* Figures so far, and those of parts of the text. */
+enum { BINS = 2048, BIN = 64 }; /* parts, and scored tokens of each */
 typedef struct {
-    size_t n; /* tokens so far */
-    double nll, nll2, kld, kld2;
-    bool reference;
+    cli_running sums;
     double bins[BINS][2]; /* sums of parts: nll, kld */
 } running;
 
 static void count_token(void *user, const precis_eval_token *t)
 {
     running *r = user;
-    r->n++;
-    r->nll += t->nll;
-    r->nll2 += t->nll * t->nll;
-    r->kld += t->kld;
-    r->kld2 += t->kld * t->kld;
-    const size_t bin = (r->n - 1) / BIN;
+    const size_t bin = r->sums.n / BIN;
+    cli_running_token(&r->sums, t);
     if (bin < BINS) r->bins[bin][0] += t->nll, r->bins[bin][1] += t->kld;
-    const double n = (double)r->n, mean = r->nll / n, kld = r->kld / n;
-    const double se = sqrt(fmax(r->nll2 / n - mean * mean, 0) / n), kse = sqrt(fmax(r->kld2 / n - kld * kld, 0) / n);
-    char note[96];
-    if (r->reference)
-        snprintf(note, sizeof note, "ppl %.3f +- %.3f, KL %.5f +- %.5f", exp(mean), exp(mean) * se, kld, kse);
-    else snprintf(note, sizeof note, "ppl %.3f +- %.3f", exp(mean), exp(mean) * se);
-    cli_progress_note(note);
 }
 
 /* ---- the page --------------------------------------------------------------------------------------------------- */
 
-typedef struct { const cli *c; const precis_eval_result *e; const running *run; const char *arithmetic; } eval_page;
+typedef struct { const cli *c; const precis_eval_result *e; const running *run; } eval_page;
 
 static void put_quantiles(chart *figure, const precis_eval_result *e)
 {
@@ -206,7 +198,7 @@ static void put_quantiles(chart *figure, const precis_eval_result *e)
 static void put_parts(chart *figure, const running *r, int what)
 {
     chart_series *s = chart_add(figure, "64 tokens", true);
-    for (size_t i = 0; i < r->n / BIN && i < BINS && i < CHART_POINTS; i++) {
+    for (size_t i = 0; i < r->sums.n / BIN && i < BINS && i < CHART_POINTS; i++) {
         const double v = r->bins[i][what] / BIN;
         chart_put(s, (double)(i * BIN + BIN / 2), what ? v : exp(v));
     }
@@ -222,7 +214,8 @@ static void fill_page(FILE *f, void *user)
     page_begin(f, e->has_reference ? "What was lost" : "Perplexity");
     page_paragraph(f, "%s%s%s: %llu tokens in %llu windows, arithmetic: %s.", x->c->args[0],
                    e->has_reference ? " against " : "", cli_get(x->c, "--against") ? cli_get(x->c, "--against") : "",
-                   (unsigned long long)e->tokens, (unsigned long long)e->windows, x->arithmetic);
+                   (unsigned long long)e->tokens, (unsigned long long)e->windows,
+                   precis_arithmetic_name(e->arithmetic));
     if (e->has_reference) {
         put_quantiles(&figures[n++], e);
         chart_open(&figures[n], &(chart_labels){ "divergence", "Divergence along the text", "scored token",
@@ -254,25 +247,28 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     int rc = st ? -1 : cli_add_adapters(c, m, false);
     static running run; /* of one call: it is large */
-    run = (running){ .reference = cli_has(c, "--against") || o->logits };
+    run = (running){ .sums.reference = cli_has(c, "--against") || o->logits };
     const char *html = cli_get(c, "--html");
     precis_eval_options own = *o;
+    if (!st) own.arithmetic = precis_arithmetic_for(c->ctx, m, o->arithmetic);
+    const precis_eval_options plain = own;
     own.each = count_token;
     own.user = &run;
     if (rc < 0) {
         if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
-        if (!st && cli_eval_is_suite(c)) rc = cli_eval_suite(c, m, ref, o);
+        if (!st && cli_eval_is_suite(c)) rc = cli_eval_suite(c, m, ref, &plain);
         else {
-            const char *arithmetic = precis_arithmetic_name(o->arithmetic);
             if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &own, &e);
             cli_progress_note("");
             const bool part = st == PRECIS_ECANCELED && e.windows;
-            if (part) cli_error(c, "stopped: what follows is of the first %llu windows", (unsigned long long)e.windows);
+            if (part)
+                cli_error(c, "stopped: what follows is of the first %llu windows%s", (unsigned long long)e.windows,
+                          o->logits ? "; logits that were not there are not kept" : "");
             if (html && (!st || part))
-                rc = page_write(c, html, fill_page, &(eval_page){ c, &e, &run, arithmetic });
+                rc = page_write(c, html, fill_page, &(eval_page){ c, &e, &run });
             if (rc >= 0) {}
             else if (st && !part) rc = cli_fail(c, st);
-            else rc = c->json ? print_eval_json(c, &e, arithmetic) : print_eval_text(c, &e, arithmetic);
+            else rc = c->json ? print_eval_json(c, &e, part) : print_eval_text(c, &e);
             if (part) rc = EXIT_INTERRUPTED;
         }
     }
@@ -322,7 +318,9 @@ const cli_command cli_eval = {
     "Every figure has its standard error over tokens. Tasks follow "
     "lm-evaluation-harness: acc and acc_norm by log-likelihood.\n"
     "The gate asks whether the loss stays below a margin, with 95 % over "
-    "all texts and tasks together (docs/gate.md).",
+    "all texts and tasks together (docs/gate.md).\n"
+    "Figures so far stand beside the bar. Ctrl-C ends it with those of what was done (exit 130, no verdict); a second "
+    "one at once.",
     0, 1, options, run,
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
     "  precis eval small.gguf --against model.gguf --logits model.logits.gguf\n"

@@ -65,7 +65,7 @@ static const cli_option options[] = {
     { "--verbose", 0, NULL, "list substitutes and fallbacks by tensor, and the kernels" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME",
-      "of that evaluation: exact (default), bf16, mixed, int8, or auto (mixed on AMX, else exact)" },
+      "of that evaluation: exact (default), bf16, mixed, int8, or auto (int8 for W8A8, mixed on AMX)" },
     CLI_NET_QUANT_OPTIONS,
     CLI_NET_SEARCH_OPTIONS,
     CLI_SAMPLES_OPTIONS,
@@ -73,7 +73,7 @@ static const cli_option options[] = {
     { 0 },
 };
 
-static json_t *eval_json(const cli *c, const precis_eval_result *e)
+static json_t *eval_json(const precis_eval_result *e)
 {
     json_t *j = json_pack("{s:f, s:f, s:I}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens", (json_int_t)e->tokens);
     if (e->has_reference) {
@@ -82,9 +82,7 @@ static json_t *eval_json(const cli *c, const precis_eval_result *e)
         json_object_update(j, more);
         json_decref(more);
     }
-    precis_arithmetic arithmetic;
-    cli_arithmetic(c, PRECIS_FAST, &arithmetic); /* it was looked at before the work began */
-    json_object_set_new(j, "arithmetic", json_string(precis_arithmetic_name(arithmetic)));
+    json_object_set_new(j, "arithmetic", json_string(precis_arithmetic_name(e->arithmetic)));
     return j;
 }
 
@@ -173,7 +171,7 @@ static int job_json(cli *c, const precis_model *m, const precis_job *job, const 
                         cli_verdict_json(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
                                                          format && !strcmp(format, "packed"),
                                                          info.architecture }));
-    if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
+    if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
                             json_pack("{s:{s:s, s:f, s:f}, s:{s:s?, s:f, s:f}}", "original", "model", c->args[0],
@@ -436,6 +434,7 @@ static int open_model(cli *c, precis_job_options *o, inputs *in)
         if (!st) {
             o->quant.kv = in->kv;
             o->type = in->types;
+            o->quant.fallback |= !o->quant.method; /* the plan counted on it */
             if (!o->quant.method) o->quant.method = in->method;
         }
     }
@@ -523,15 +522,21 @@ static int check_beside(const cli *c)
     return rc;
 }
 
+static int run_any(cli *c)
+{
+    return c->n_args && precis_net_probe(c->ctx, c->args[0]) ? cli_net_quant(c) : run(c);
+}
+
 static int run_or_replay(cli *c)
 {
-    if (c->n_args && !cli_has(c, "--replay") && precis_net_probe(c->ctx, c->args[0])) return cli_net_quant(c);
-    const int net = cli_only_nets(c);
-    if (net >= 0) return net;
+    const bool net = c->n_args && !cli_has(c, "--replay") && precis_net_probe(c->ctx, c->args[0]);
+    const int strange = net ? -1 : cli_only_nets(c);
+    if (strange >= 0) return strange;
     const int text = cli_need_text(c); /* its manifest names them */
     const int apart = text < 0 ? check_beside(c) : text;
     if (apart >= 0) return apart;
-    if (cli_has(c, "--replay")) return cli_manifest_replay(c, run);
+    if (net) return cli_net_quant(c);
+    if (cli_has(c, "--replay")) return cli_manifest_replay(c, run_any);
     const int streams = refuse_streams(c);
     if (streams >= 0) return streams;
     return c->n_args ? run(c) : cli_usage(c, "usage: precis quant MODEL [options]; --help says more");

@@ -30,7 +30,7 @@ static const cli_option options[] = {
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights (more than once for different weights)" },
     { "--arithmetic", 0, "NAME",
       "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), int8 (one scale "
-      "a token and a row of weights), or auto: mixed on AMX" },
+      "a token and a row of weights; default of W8A8 models), or auto: int8 for those, mixed on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--ignore-end", 0, NULL, "go on after an end token" },
     { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; once for each" },
@@ -78,7 +78,9 @@ static int finish(cli_talk *u, precis_status st)
     if (st) return cli_fail(c, st);
     precis_session_get_info(u->s, &info);
     if (info.finish == PRECIS_FINISH_CONTEXT) {
-        cli_error(c, "the context of %u tokens is full; a larger --ctx makes room", u->info.context);
+        const bool all = u->info.known_context && u->info.context >= u->info.known_context;
+        cli_error(c, "the context of %u tokens is full%s", u->info.context,
+                  all ? ", and the model was made for no more" : "; a larger --ctx makes room");
         return EXIT_RESOURCES;
     }
     if (u->stream) putchar('\n');
@@ -163,6 +165,7 @@ static int open_speaker(cli_talk *u, precis_runner_options *ro)
     if (!st) st = precis_tokenizer_open(c->ctx, &u->t, u->m);
     if (!st) st = precis_runner_open(c->ctx, &u->r, u->m, ro);
     if (!st) precis_runner_get_info(u->r, &u->info);
+    if (!st) cli_context_beyond(c, u->info.context, u->info.known_context);
     return st ? cli_fail(c, st) : EXIT_DONE;
 }
 
@@ -276,7 +279,7 @@ static int run(cli *c)
     if (!talk && !cli_has(c, "--chat") && cli_has(c, "--chat-template"))
         return cli_usage(c, "--chat-template is for a chat (-c, or no prompt)");
     ro.context = !ctx && (talk || cli_has(c, "--chat")) ? PRECIS_CONTEXT_OWN : (uint32_t)ctx;
-    if (!cli_arithmetic(c, PRECIS_FAST, &ro.arithmetic)) return EXIT_USAGE;
+    if (!cli_arithmetic(c, PRECIS_OWN, &ro.arithmetic)) return EXIT_USAGE;
     ro.k_type = cli_get(c, "--cache-k");
     ro.v_type = cli_get(c, "--cache-v");
     if (!cli_pack(c, PRECIS_PACK_BACKGROUND, &ro.pack)) return EXIT_USAGE;

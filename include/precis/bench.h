@@ -17,7 +17,7 @@ typedef struct precis_bench_options {
     precis_pack       pack;
     uint32_t          sequences; /* that are generated together, a token of each in a call; 0: 1 */
 } precis_bench_options;
-#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_FAST, NULL, NULL, PRECIS_PACK_LOAD, 0 }
+#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_OWN, NULL, NULL, PRECIS_PACK_LOAD, 0 }
 
 #define PRECIS_SCALINGS 4
 typedef struct precis_bench_result {
@@ -43,6 +43,7 @@ typedef struct precis_bench_result {
     /* 2, 4, 8 and 16 threads; strips: evenness alone */
     struct { uint32_t threads; double strips, share; } scaling[PRECIS_SCALINGS];
     uint64_t kv_bytes;                        /* of the caches, read per generated token: a mean            */
+    precis_arithmetic arithmetic;             /* that was used                                              */
 } precis_bench_result;
 /* path: opened anew, so that loading is measured. */
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts,
@@ -88,7 +89,8 @@ typedef struct precis_kernel_speed {
     const char *type, *kernel, *isa;
     double      memory, cache, multiply, limit_memory, limit_cache, limit_multiply;
     const char *multiply_isa; /* the level of `multiply`: below isa's where that is slower here; NULL: none */
-    double      tiles, limit_tiles;
+    double      tiles, limit_tiles; /* of the arithmetic bf16, and its tiles in registers; 0: there are none */
+    double      int8, limit_int8;   /* of the arithmetic int8; 0: the type has more scales than one in a row */
 } precis_kernel_speed;
 /* Called for each; not 0 stops with PRECIS_ECANCELED. */
 typedef int precis_kernel_fn(void *user, const precis_kernel_speed *speed);

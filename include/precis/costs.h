@@ -32,6 +32,7 @@ typedef struct precis_costs_info {
     double      overhead;     /* seconds of a token beside its weights */
     /* what the threads read from memory while it was measured, on average; 0: a table of an older version */
     double      read_bytes_s;
+    char        below[512];   /* types whose prompts are faster at a level below cpu, "Q6_K, Q5_K"; "": none */
 } precis_costs_info;
 PRECIS_API precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const precis_model *model);
 PRECIS_API precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char *path);

@@ -15,9 +15,9 @@ extern "C" {
 typedef struct precis_net precis_net;
 
 /* An array, row-major. type: "F32", "I64", ... as `precis inspect` prints them; those of fewer than 8 bits have an
- * element in each byte. */
+ * element in each byte. Calls take several one behind the other, so that it stays as it is while the soname does. */
 typedef struct precis_array {
-    uint32_t size; /* sizeof of this struct, set by the caller */
+    uint32_t size; /* sizeof of this struct */
     const char *name, *type;
     uint32_t dims;
     int64_t shape[PRECIS_MAX_DIMS];

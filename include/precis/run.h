@@ -22,14 +22,20 @@ extern "C" {
  * experts): the fastest for prompts and for generated tokens; its results depend on how many tokens a call has.
  * PRECIS_INT8: activations as int8 with one scale for each token (2208.07339, section 2) by weights whose rows are int8
  * with one scale (INT8_C and INT8_T to INT2_C and INT2_T, P4, P4S, TERNARY, BINARY; TQ1_0 and TQ2_0 where the scales of
- * a row are equal), with exact sums; PRECIS_FAST for others. It is what a scheme such as W8A8 means. */
+ * a row are equal), with exact sums; PRECIS_FAST for others. It is what a scheme such as W8A8 means.
+ * PRECIS_OWN and PRECIS_AUTO may be asked for, and are what precis_arithmetic_for() says of the model: results never
+ * name them. */
 typedef enum precis_arithmetic {
-    PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED, PRECIS_INT8
+    PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED, PRECIS_INT8, PRECIS_OWN, PRECIS_AUTO
 } precis_arithmetic;
-/* "fast", "weights-only", "emulated", "bf16", "mixed", "int8"; static storage; NULL: there is no such. */
+/* "fast", "weights-only", "emulated", "bf16", "mixed", "int8", "own", "auto"; static storage; NULL: there is none. */
 PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
-/* PRECIS_MIXED where the context's processor has tiles for it, else PRECIS_FAST. */
-PRECIS_API precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx);
+/* What is used for a model when `asked` is asked for. PRECIS_OWN and PRECIS_AUTO are PRECIS_INT8 for a model whose
+ * scheme rounds activations to int8 with one scale a token (W8A8). For others PRECIS_OWN, whose results are the same
+ * on every machine, is PRECIS_FAST, and PRECIS_AUTO PRECIS_MIXED where the context's processor has tiles for it, else
+ * PRECIS_FAST. All else is what it is. Any thread; it cannot fail. */
+PRECIS_API precis_arithmetic precis_arithmetic_for(const precis_ctx *ctx, const precis_model *model,
+                                                   precis_arithmetic asked);
 
 /* ---- any graph ------------------------------------------------------------------------------------ */
 typedef struct precis_program precis_program;
@@ -113,6 +119,7 @@ typedef struct precis_runner_info {
     uint32_t page;                 /* tokens of a page of the KV cache */
     uint32_t pages, pages_held;    /* that there may be; that sequences hold now */
     uint64_t kv_held_bytes;        /* memory of pages so far; kv_bytes is what all of them take */
+    uint32_t known_context;        /* tokens that the model was made for; 0: it does not say */
 } precis_runner_info;
 PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
 

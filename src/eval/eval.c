@@ -331,7 +331,9 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
 {
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
-    *result = (precis_eval_result){ .size = result->size };
+    o.arithmetic = precis_arithmetic_for(ctx, model, o.arithmetic);
+    precis_eval_result all = { .size = sizeof all, .arithmetic = o.arithmetic };
+    pcs_options_give(result, &all, sizeof all); /* whatever ends it first: no figures */
     if (!o.window) o.window = 512;
     if (o.window < 4) return pcs_fail(ctx, PRECIS_EINVAL, "windows of %u tokens are too short", o.window);
     precis_tokenizer *t = NULL;
@@ -355,10 +357,11 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     if (!st) st = prepare(&e, model, reference, &of);
     if (!st) st = writes(&e) ? pcs_logits_write(ctx, o.logits, &of, reference, fill, &e) : score_text(&e);
     if (!st || (st == PRECIS_ECANCELED && e.done)) { /* when it is stopped: what there is */
-        result->windows = e.done;
+        all.windows = e.done;
         const size_t n_whole = e.done * pcs_logits_rows(e.window);
-        const precis_status more = summarize(ctx, e.scores, n_whole, e.reference || e.kept, result);
+        const precis_status more = summarize(ctx, e.scores, n_whole, e.reference || e.kept, &all);
         if (more) st = more;
+        pcs_options_give(result, &all, sizeof all);
     }
     pcs_free(ctx, e.rows);
     pcs_free(ctx, e.scores);
@@ -397,6 +400,11 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     for (size_t i = 0; i < n && !st; i++)
         if (ids[i] < 0 || (uint32_t)ids[i] >= info.vocabulary)
             st = pcs_fail(ctx, PRECIS_EINVAL, "id %d is outside the vocabulary of %u", ids[i], info.vocabulary);
+    const int64_t known = st ? 0 : pcs_arch_int(model, "context_length", 0, NULL);
+    if (known > 0 && n > (uint64_t)known)
+        pcs_warn(ctx, "%zu ids, but the model was made for a context of %lld: beyond those it has learnt nothing", n,
+                 (long long)known);
+    for (size_t i = 0; i + 1 < n && !st; i++) nll[i] = NAN;
     for (size_t at = 0; at + 1 < n && !st;) {
         precis_row row[ROWS];
         score scores[ROWS];
@@ -408,6 +416,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
         if (!st) pcs_for(ctx, k, 1, score_rows, &what);
         for (uint32_t i = 0; i < k && !st; i++) nll[at + i] = scores[i].nll;
         at += k;
+        if (!st) st = pcs_progress(ctx, "evaluate", at, n - 1);
     }
     precis_runner_close(&r);
     return st;

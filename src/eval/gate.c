@@ -5,6 +5,7 @@
 #include "precis/eval.h"
 
 #include "base/base.h"
+#include "base/options.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -119,7 +120,7 @@ precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_
         test_blocks(&r, b, k, block, ctx->opt.seed ^ 0x9a7eu);
         pcs_free(ctx, b);
     }
-    memcpy(out, &r, out->size < sizeof r ? out->size : sizeof r);
+    pcs_options_give(out, &r, sizeof r);
     return PRECIS_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "precis/eval.h"
 
 #include "base/base.h"
+#include "base/options.h"
 
 #include <math.h>
 
@@ -142,6 +143,6 @@ precis_status precis_gate_accuracy(precis_ctx *ctx, uint64_t items, uint64_t to_
     const double steps = 1 + sqrt(1 + 4 / (rough * off)), need = rough * steps * steps / 4;
     r.items_needed = need < 9e15 ? (uint64_t)ceil(need) : UINT64_MAX;
     if (r.verdict == PRECIS_UNDECIDED && r.items_needed <= items) r.items_needed = items + items / 10 + 1;
-    memcpy(out, &r, out->size < sizeof r ? out->size : sizeof r);
+    pcs_options_give(out, &r, sizeof r);
     return PRECIS_OK;
 }

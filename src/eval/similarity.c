@@ -1,5 +1,6 @@
 /* similarity.c - embeddings of sentences, and how well their cosine agrees with people (STS: Cer et al. 2017). */
 #include "precis/eval.h"
+#include "base/options.h"
 
 #include "eval/rank.h"
 #include "precis/text.h"
@@ -109,7 +110,7 @@ precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model,
     ro.batch = ro.outputs = ro.context;
     precis_runner *r = NULL;
     precis_tokenizer *t = NULL;
-    *result = (precis_similarity){ .size = result->size };
+    precis_similarity all = { .size = sizeof all };
     char *copy = pcs_alloc(ctx, len + 1, 1);
     size_t lines = 1, n = 0;
     for (size_t i = 0; i < len; i++) lines += csv[i] == '\n';
@@ -135,11 +136,14 @@ precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model,
         want[n++] = of.score;
         if (!st) st = pcs_progress(ctx, "embed", (uint64_t)(p - copy), len);
     }
+    const bool part = st == PRECIS_ECANCELED && n >= 3;
+    if (part) st = PRECIS_OK;
     if (!st && n < 3) st = pcs_fail(ctx, PRECIS_EINVAL, "%zu pairs; lines are sentence,sentence,score", n);
     if (!st) st = pcs_ranks(ctx, got, n, rg);
     if (!st) st = pcs_ranks(ctx, want, n, rw);
-    if (!st)
-        *result = (precis_similarity){ result->size, n, pcs_correlation(rg, rw, n), pcs_correlation(got, want, n) };
+    if (!st) all = (precis_similarity){ sizeof all, n, pcs_correlation(rg, rw, n), pcs_correlation(got, want, n) };
+    pcs_options_give(result, &all, sizeof all);
+    if (part && !st) st = PRECIS_ECANCELED;
     pcs_free(ctx, a);
     pcs_free(ctx, got);
     pcs_free(ctx, copy);

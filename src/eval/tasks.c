@@ -204,7 +204,7 @@ const char *precis_task_name(size_t i, const char **summary, int *generated)
 void precis_task_get_info(const precis_task *t, precis_task_info *info)
 {
     const precis_task_info r = { info->size, t->name, t->n, t->kind->metric, t->kind->second, t->kind->paired };
-    memcpy(info, &r, info->size < sizeof r ? info->size : sizeof r);
+    pcs_options_give(info, &r, sizeof r);
 }
 
 precis_status precis_task_get(precis_ctx *ctx, const precis_task *t, size_t i, precis_task_item *item)
@@ -213,6 +213,6 @@ precis_status precis_task_get(precis_ctx *ctx, const precis_task *t, size_t i, p
     const pcs_item *k = &t->items[i];
     const precis_task_item r = { item->size,   k->context, k->contexts, k->choices,
                                  k->n_choices, k->right,   k->answer,   k->group };
-    memcpy(item, &r, item->size < sizeof r ? item->size : sizeof r);
+    pcs_options_give(item, &r, sizeof r);
     return PRECIS_OK;
 }

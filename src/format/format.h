@@ -161,6 +161,7 @@ void pcs_unpack(const pcs_format *f, size_t n, const uint8_t *src, int8_t *q, fl
 void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m);
 /* The code of t = (w + m) / d. */
 int8_t pcs_code_of(const pcs_format *f, float t);
+void pcs_codes_of(const pcs_format *f, size_t n, const float *t, int32_t *codes); /* of several */
 /* Nearest codes under given parameters. */
 void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q);
 /* A row of n weights, which must be finite, and where its bytes go. */

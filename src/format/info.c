@@ -1,4 +1,5 @@
 /* info.c - what a format's row says to who chooses one by hand. */
+#include "base/options.h"
 #include "format/format.h"
 #include "precis/format.h"
 
@@ -27,7 +28,7 @@ static precis_status tell(const pcs_format *f, precis_format_info *info)
     const precis_format_info r = { info->size, f->name, pcs_format_bpw(f), f->padded ? 0 : f->block,
                                    pcs_format_portable(f),
                                    pcs_format_can_encode(f) && f->kind != PCS_INT && !f->internal, what_for(f) };
-    memcpy(info, &r, info->size < sizeof r ? info->size : sizeof r);
+    pcs_options_give(info, &r, sizeof r);
     return PRECIS_OK;
 }
 

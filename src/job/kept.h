@@ -18,8 +18,13 @@ precis_status pcs_kept_key(precis_ctx *ctx, const precis_model *m, const precis_
 precis_status pcs_kept_load(precis_ctx *ctx, const char *folder, const char *key, char **data, size_t *len);
 /* Older files go where there are too many. Errors are those that stop everything (memory, cancelled). */
 precis_status pcs_kept_keep(precis_ctx *ctx, const char *folder, const char *key, const void *data, size_t len);
-/* Is importance there, and a profile from it (opts: what it would be made with, but for the importance)? */
-precis_status pcs_kept_before(precis_ctx *ctx, const precis_model *m, const precis_profile_options *opts,
+/* folder: as precis_calibrate_kept has it; most: as pcs_calibrate_some has it. */
+typedef struct pcs_keeping { const char *folder; uint32_t most; } pcs_keeping;
+precis_status pcs_calibrate_kept(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
+                                 const precis_calibrate_options *opts, const pcs_keeping *how, int *kept);
+/* Is importance there, of at most so many tokens, and a profile from it (opts: what it would be made with, but for the
+ * importance)? */
+precis_status pcs_kept_before(precis_ctx *ctx, const precis_model *m, const precis_profile_options *opts, uint32_t most,
                               bool *importance, bool *profile);
 
 #endif

@@ -155,6 +155,7 @@ static precis_status methods(precis_ctx *ctx, const pcs_memory_job *j, uint64_t 
     plan->method = base;
     if (!j->set->coder->apply) return st;
     plan->method += runner + (j->set->transforms ? 0 : layer) + pcs_gptq_memory(n, rows, ro.batch, threads);
+    if (!limited) plan->method += states + 4 * n * tokens; /* what is kept of a layer's middle */
     if (!j->set->coder->learns) return st;
     /* numbers, what they were before they were rounded, scales, gradients; and a batch's activations, forward and
      * back */

@@ -303,6 +303,10 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     if (st) return st;
     if (o->max_kld > 0 && !o->quant.profile)
         return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
+    const int64_t known = pcs_arch_int(m, "context_length", 0, NULL);
+    if (known > 0 && (int64_t)o->context > known)
+        pcs_warn(ctx, "a context of %u tokens, but the model was made for %lld: beyond those it has learnt nothing",
+                 o->context, (long long)known);
     pcs_caches caches = { .ctx = NULL };
     own.quant.method = method;
     rest = *o;

@@ -7,6 +7,10 @@
 #include "job/kept.h"
 #include "measure/sensitivity.h"
 #include "quant/imatrix_bytes.h"
+#include "quant/windows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *given)
 {
@@ -20,9 +24,24 @@ precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options
 
 /* ---- what was measured before ---------------------------------------------------------------------------------- */
 
+static precis_status importance_key(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o,
+                                    uint32_t most, char key[65])
+{
+    char what[32] = "importance";
+    if (most < UINT32_MAX) snprintf(what, sizeof what, "importance %" PRIu32, most);
+    return pcs_kept_key(ctx, m, o, what, key);
+}
+
 precis_status precis_calibrate_kept(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
                                     const precis_calibrate_options *opts, const char *folder, int *kept)
 {
+    return pcs_calibrate_kept(ctx, out, model, opts, &(pcs_keeping){ folder, UINT32_MAX }, kept);
+}
+
+precis_status pcs_calibrate_kept(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
+                                 const precis_calibrate_options *opts, const pcs_keeping *how, int *kept)
+{
+    const char *folder = how->folder;
     precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
     char key[65], *data = NULL;
     size_t len;
@@ -30,14 +49,14 @@ precis_status precis_calibrate_kept(precis_ctx *ctx, precis_imatrix **out, const
     pcs_options_take(&o, sizeof o, opts);
     *out = NULL;
     *kept = 0;
-    if (!folder) return precis_calibrate(ctx, out, model, &o);
-    precis_status st = pcs_kept_key(ctx, model, &o, "importance", key);
+    if (!folder) return pcs_calibrate_some(ctx, out, model, &o, how->most);
+    precis_status st = importance_key(ctx, model, &o, how->most, key);
     if (!st) st = pcs_kept_load(ctx, folder, key, &data, &len);
     if (!st && data) st = pcs_imatrix_take(ctx, (const uint8_t *)data, len, out);
     pcs_free(ctx, data);
     *kept = *out != NULL;
     if (st || *out) return st;
-    st = precis_calibrate(ctx, out, model, &o);
+    st = pcs_calibrate_some(ctx, out, model, &o, how->most);
     pcs_buf_init(&b, ctx, (size_t)1 << 32);
     if (!st) st = pcs_imatrix_put(&b, *out);
     if (!st) st = pcs_kept_keep(ctx, folder, key, b.data, b.len);
@@ -94,7 +113,7 @@ static precis_status take_text(precis_profile *p, const char *data, size_t len)
 
 /* Nothing is said: whoever takes it says what is damaged. */
 precis_status pcs_kept_before(precis_ctx *ctx, const precis_model *m, const precis_profile_options *opts,
-                              bool *importance, bool *profile)
+                              uint32_t most, bool *importance, bool *profile)
 {
     precis_profile_options o = *opts;
     precis_imatrix *im = NULL;
@@ -104,7 +123,7 @@ precis_status pcs_kept_before(precis_ctx *ctx, const precis_model *m, const prec
     *importance = *profile = false;
     if (!o.folder) return PRECIS_OK;
     ctx->opt.warn = NULL;
-    precis_status st = pcs_kept_key(ctx, m, &o.calibrate, "importance", key);
+    precis_status st = importance_key(ctx, m, &o.calibrate, most, key);
     if (!st) st = pcs_kept_load(ctx, o.folder, key, &data, &len);
     if (!st && data && !o.imatrix) st = pcs_imatrix_take(ctx, (const uint8_t *)data, len, &im);
     pcs_free(ctx, data);

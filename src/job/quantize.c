@@ -242,6 +242,15 @@ static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_j
     q->fallback |= q->method != NULL;
 }
 
+const char *precis_job_method(precis_ctx *ctx, const precis_model *model, const precis_job_options *given)
+{
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, given);
+    precis_quant_options q = o.quant;
+    choose_method(ctx, model, &o, &q);
+    return q.method;
+}
+
 static const char manifest_suffix[] = ".manifest.json";
 
 /* The caller's manifest, of a file that is whole and has no name yet. */
@@ -420,6 +429,14 @@ static precis_status choose_stages(course *c)
     return check_promise(ctx, opts, c->calibrates);
 }
 
+/* Tokens that importance is taken from. Where the method is the job's choice it codes by Hessians of its own, and
+ * importance tells it only which types are worth a look. */
+static uint32_t importance_tokens(const course *c)
+{
+    const bool own = c->q.method != c->opts->quant.method && !c->opts->calibrate.tokens;
+    return own ? pcs_amounts_of(c->model, &c->opts->calibrate).seen : UINT32_MAX;
+}
+
 /* What it will take: memory, which a limit may refuse, and time. */
 static precis_status foresee(const course *c)
 {
@@ -430,7 +447,8 @@ static precis_status foresee(const course *c)
     const bool profiles = c->calibrates && !opts->type && !c->q.profile && opts->effort != PRECIS_EFFORT_FAST &&
                           !ctx->memory.limit;
     const precis_profile_options as = profile_options(opts, &c->q, !c->set.transforms);
-    precis_status st = measures ? pcs_kept_before(ctx, c->model, &as, &importance, &costs) : PRECIS_OK;
+    precis_status st = PRECIS_OK;
+    if (measures) st = pcs_kept_before(ctx, c->model, &as, importance_tokens(c), &importance, &costs);
     const pcs_memory_job needs = { c->model, opts, &c->q, &c->set, c->early, c->calibrates || opts->imatrix, c->copy,
                                    c->evaluates };
     const pcs_times_job takes = { c->model, opts, &c->q, &c->set, c->q.method != opts->quant.method,
@@ -457,7 +475,8 @@ static precis_status calibrate(course *c)
         st = pcs_resume_load_imatrix(c->resume, &c->im);
         const bool made = !st && !c->im;
         const char *folder = c->changes ? NULL : opts->folder; /* changed weights are no model that is met again */
-        if (made) st = precis_calibrate_kept(ctx, &c->im, c->m, &opts->calibrate, folder, &kept);
+        const pcs_keeping how = { folder, importance_tokens(c) };
+        if (made) st = pcs_calibrate_kept(ctx, &c->im, c->m, &opts->calibrate, &how, &kept);
         if (!st && kept && opts->type)
             pcs_warn(ctx, "importance was measured before and is taken from %s (--no-cache measures it again)",
                      opts->folder);

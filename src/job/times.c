@@ -16,12 +16,13 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { BATCH = 64, SAMPLED = 2048, SLICE = 4096, CODED = 1 << 17, TURNS = 3 };
+enum { BATCH = 256, LARGE = 300000000, SAMPLED = 2048, SLICE = 4096, CODED = 1 << 17, TURNS = 2 };
 enum { BOOKS_FITTED = 450, BOOKS_CODED = 160 }; /* what types with books take, in searches of all weights as 4 bits */
 
 typedef struct {
     precis_ctx *ctx;
     const pcs_times_job *job;
+    pcs_amounts amounts;
     double weights;      /* that may be coded */
     double token, code;  /* seconds of a token in reference arithmetic; of a weight by search */
     double bytes_token;  /* of text */
@@ -36,19 +37,20 @@ static precis_status measure_token(machine *k)
     precis_row rows[BATCH];
     o.arithmetic = PRECIS_REFERENCE;
     o.k_type = o.v_type = "f32";
-    o.context = o.batch = BATCH;
+    const uint32_t batch = k->weights > LARGE ? BATCH / 2 : BATCH;
+    o.context = o.batch = batch;
     precis_status st = pcs_runner_open(k->ctx, &run, k->job->m, &o, &(pcs_runner_how){ .inputs = true });
     if (st) return st;
-    for (uint32_t i = 0; i < BATCH; i++)
-        rows[i] = (precis_row){ (int32_t)(i * 37 % run->lm.vocabulary), i, 0, i + 1 == BATCH };
+    for (uint32_t i = 0; i < batch; i++)
+        rows[i] = (precis_row){ (int32_t)(i * 37 % run->lm.vocabulary), i, 0, i + 1 == batch };
     double least = INFINITY;
-    const int turns = k->weights > 3e8 ? 1 : TURNS;
+    const int turns = k->weights > LARGE ? 1 : TURNS;
     for (int turn = 0; turn < turns && !st; turn++) {
         const double begun = pcs_now();
-        st = precis_runner_decode(run, rows, BATCH, NULL);
+        st = precis_runner_decode(run, rows, batch, NULL);
         least = pcs_now() - begun < least ? pcs_now() - begun : least;
     }
-    k->token = least / BATCH;
+    k->token = least / batch;
     precis_runner_close(&run);
     return st;
 }
@@ -106,13 +108,14 @@ static double calibration_tokens(const machine *k)
     return c->tokens && c->tokens < own ? c->tokens : own;
 }
 
-/* A model of the coder, from so many tokens: their sums of products, and columns one by one. */
+/* A model of the coder, from so many tokens: each once through every layer, and its part of the sums of products; then
+ * the factors of those, and all columns, each of the two as much as 5.4 searches. */
+enum { FACTORED = 54, ROUNDED = 54 }; /* tenths of a search of all weights as 4 bits */
 static double coding_time(const machine *k, const pcs_method *coder, double tokens)
 {
-    const double width = (double)pcs_arch_int(k->job->m, "embedding_length", 256, NULL);
     if (!coder->apply) return 1.2 * k->code * k->weights;
-    const double learned = 3.2 * (double)coder->learns * k->token;
-    return learned + 3.4 * k->token * tokens + k->code * k->weights * (1.5 + width / 512);
+    const double learned = 3.7 * (double)coder->learns * k->token;
+    return learned + 2.0 * k->token * tokens + k->code * k->weights * (FACTORED + ROUNDED) / 10;
 }
 
 static double evaluation_tokens(const machine *k)
@@ -151,36 +154,37 @@ static bool takes_books(const machine *k)
 /* What tensors cost: gradients, probes that a method codes from text of its own, and whole plans. */
 static double costs_time(const machine *k, double text, double sampled)
 {
-    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
-    const pcs_method *coder = k->job->set->coder, *profiled = pcs_method_by_name(pcs_method_profiled(coder->name));
+    const pcs_amounts a = k->amounts;
     const double some = text < a.measured && sampled == 0 ? text : a.measured, rest = text < a.probed ? text : a.probed;
-    if (!coder->apply) return some * k->token * (9 + sampled) + k->code * k->weights * 8;
-    return some * k->token * (4 + (double)a.plans / 2) + (some + a.sampled) * k->token * sampled +
-           k->code * k->weights * 8 + (double)a.n_types * coding_time(k, profiled, rest);
+    if (!k->job->set->coder->apply) return some * k->token * (10 + sampled) + k->code * k->weights * 8;
+    const double types = (double)a.n_types, look = 1.7 * rest * k->token;
+    const double whole = some * k->token * (3.5 + 1.1 * types + 0.9 * (double)a.plans);
+    return look + whole + (some + a.sampled) * k->token * sampled +
+           k->code * k->weights * (FACTORED + ROUNDED * types) / 10;
 }
 
 /* Text that the coder codes the file from; sampled: what the profile has made. */
 static double coder_text(const machine *k, double text, double sampled)
 {
-    const pcs_amounts a = pcs_amounts_of(k->job->m, &k->job->opt->calibrate);
-    if (sampled > 0) return a.sampled;
-    return k->job->own && text > a.coded ? a.coded : text;
+    if (sampled > 0) return k->amounts.sampled;
+    return k->job->own && text > k->amounts.coded ? k->amounts.coded : text;
 }
 
 static void expect(const machine *k, precis_times *out)
 {
     const pcs_times_job *j = k->job;
-    const double text = calibration_tokens(k), sampled = j->opt->calibrate.n_texts ? 0 : 3;
-    const double again = j->profiles ? pcs_amounts_of(j->m, &j->opt->calibrate).measured : 0;
-    if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
+    const double text = calibration_tokens(k), sampled = j->opt->calibrate.n_texts ? 0 : 4;
+    const double again = j->profiles ? k->amounts.measured : 0;
+    const double seen = j->own && !j->opt->calibrate.tokens && text > k->amounts.seen ? k->amounts.seen : text;
+    if (j->calibrates) out->calibrate = k->token * seen * (1 + sampled);
     if (j->profiles) out->costs = costs_time(k, text, sampled);
-    if (j->plans) out->plan = 1.3 * k->code * fits(k);
+    if (j->plans) out->plan = 1.5 * k->code * fits(k);
     if (!j->opt->dry_run) out->quantize = coding_time(k, j->set->coder, coder_text(k, text, sampled));
     if (takes_books(k)) {
         out->plan += BOOKS_FITTED * k->code * k->weights;
         if (!j->opt->dry_run) out->quantize += BOOKS_CODED * k->code * k->weights;
     }
-    if (j->evaluates) out->evaluate = 2.2 * k->token * (evaluation_tokens(k) + again);
+    if (j->evaluates) out->evaluate = 1.75 * k->token * (evaluation_tokens(k) + again);
     out->all = out->calibrate + out->costs + out->plan + out->quantize + out->evaluate;
 }
 
@@ -199,6 +203,7 @@ precis_status pcs_times_expect(precis_ctx *ctx, const pcs_times_job *job, precis
     if (ctx->memory.limit || writes_alone(job)) return PRECIS_OK;
     if (!text) text = precis_eval_default_text(&len);
     k.weights = pcs_quantizable_weights(job->m);
+    k.amounts = pcs_amounts_of(job->m, &job->opt->calibrate);
     precis_status st = measure_token(&k);
     if (!st) st = measure_code(&k);
     if (!st) st = measure_text(&k, text, len);

@@ -65,18 +65,39 @@ static void race_mp(void *user, const pcs_kernel *const rows[2], const pcs_forma
     pcs_free(ctx, t.y);
 }
 
+/* Bits of levels that are slower, and KNOWN: two threads that measure at a time do no harm. */
+static _Atomic(unsigned) slower[PCS_FORMAT_IDS];
+static const unsigned KNOWN = 1u << 31;
+
+static bool doubted(const precis_ctx *ctx, const pcs_format *f)
+{
+    return (ctx->cpu & PCS_CPU_DOUBTED) && pcs_format_portable(f) && pcs_format_fits(f, WIDTH);
+}
+
 unsigned pcs_mp_levels(precis_ctx *ctx, const pcs_format *f)
 {
-    /* bits of levels, and KNOWN: two threads that measure at a time do no harm */
-    static _Atomic(unsigned) slower[PCS_FORMAT_IDS];
-    const unsigned known = 1u << 31;
-    if (!(ctx->cpu & PCS_CPU_DOUBTED) || ctx->memory.counting) return ctx->cpu;
-    if (!pcs_format_portable(f) || !pcs_format_fits(f, WIDTH)) return ctx->cpu;
+    if (!doubted(ctx, f) || ctx->memory.counting) return ctx->cpu;
     unsigned s = atomic_load_explicit(&slower[f->id], memory_order_relaxed);
-    if (!(s & known)) {
+    if (!(s & KNOWN)) {
         const pcs_races races = { pcs_kernel_table, PCS_DO_mp, PCS_CPU_DOUBTED, race_mp, ctx };
-        s = known | (ctx->cpu & ~pcs_levels_by_race(&races, f, ctx->cpu));
+        s = KNOWN | (ctx->cpu & ~pcs_levels_by_race(&races, f, ctx->cpu));
         atomic_store_explicit(&slower[f->id], s, memory_order_relaxed);
     }
     return ctx->cpu & ~s;
+}
+
+const char *pcs_mp_level(precis_ctx *ctx, const pcs_format *f)
+{
+    return doubted(ctx, f) ? pcs_kernel_find(PCS_DO_mp, NULL, pcs_mp_levels(ctx, f))->isa : NULL;
+}
+
+void pcs_mp_decide(precis_ctx *ctx, const pcs_format *f, const char *level)
+{
+    const unsigned masks[] = { 0, ctx->cpu & PCS_CPU_DOUBTED };
+    if (!doubted(ctx, f)) return;
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        if (!strcmp(pcs_kernel_find(PCS_DO_mp, NULL, ctx->cpu & ~masks[i])->isa, level)) {
+            atomic_store_explicit(&slower[f->id], KNOWN | masks[i], memory_order_relaxed);
+            return;
+        }
 }

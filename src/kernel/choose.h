@@ -26,5 +26,9 @@ unsigned pcs_levels_by_race(const pcs_races *r, const pcs_format *f, unsigned cp
 /* The same of mp on this machine. A format is measured once in a process, for about 3 ms, and not at all without
  * such levels. */
 unsigned pcs_mp_levels(precis_ctx *ctx, const pcs_format *f);
+/* The level of the row of mp that they leave; NULL: this machine has none that is doubted for f. */
+const char *pcs_mp_level(precis_ctx *ctx, const pcs_format *f);
+/* What was measured on this machine before, and kept: a level that one of them leaves. Others change nothing. */
+void pcs_mp_decide(precis_ctx *ctx, const pcs_format *f, const char *level);
 
 #endif

@@ -6,11 +6,11 @@
 #include "model/model.h"
 #include "precis/quant.h"
 
-/* Tokens: that gradients are taken of and whole plans are measured on; that a method of the whole model codes a probe
- * from; that it codes the file from, of a text and where the model makes its own. The types of its probes, and how many
- * plans are measured whole. */
+/* Tokens: that importance is taken from, where the method does not code by it; that gradients are taken of and
+ * whole plans are measured on; that a method of the whole model codes a probe from; that it codes the file from, of a
+ * text and where the model makes its own. The types of its probes, and how many plans are measured whole. */
 typedef struct pcs_amounts {
-    uint32_t measured, probed, coded, sampled;
+    uint32_t seen, measured, probed, coded, sampled;
     const char *types;
     size_t n_types, plans;
 } pcs_amounts;

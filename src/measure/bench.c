@@ -218,33 +218,35 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
 {
     precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
-    *result = (precis_bench_result){ .size = result->size };
+    precis_bench_result all = { .size = sizeof all };
     if (!o.prompt) o.prompt = 512;
     if (!o.generate) o.generate = 64;
     if (!o.sequences) o.sequences = 1;
     precis_model *m = NULL;
     precis_runner *r = NULL;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    ro.arithmetic = o.arithmetic;
     ro.context = o.prompt + o.generate;
-    const uint32_t most = pcs_usual_batch(o.arithmetic);
-    ro.batch = o.prompt < most ? o.prompt : most;
     ro.k_type = o.k_type;
     ro.v_type = o.v_type;
     ro.pack = o.pack;
     ro.sequences = ro.outputs = o.sequences;
-    if (ro.batch < o.sequences) ro.batch = o.sequences;
     const double t = pcs_now();
     precis_status st = precis_model_open_to_run(ctx, &m, path);
-    if (!st) st = precis_runner_open(ctx, &r, m, &ro);
-    result->load_ms = 1000 * (pcs_now() - t);
-    if (!st) st = measure(ctx, r, &o, result);
+    if (!st) {
+        all.arithmetic = ro.arithmetic = o.arithmetic = precis_arithmetic_for(ctx, m, o.arithmetic);
+        const uint32_t most = pcs_usual_batch(o.arithmetic), batch = o.prompt < most ? o.prompt : most;
+        ro.batch = batch < o.sequences ? o.sequences : batch;
+        st = precis_runner_open(ctx, &r, m, &ro);
+    }
+    all.load_ms = 1000 * (pcs_now() - t);
+    if (!st) st = measure(ctx, r, &o, &all);
     if (!st) st = precis_runner_check(r);
     if (!st) {
-        result->rss_bytes = pcs_peak_memory(); /* before the file is read as a whole, for its limit */
-        st = set_limits(m, r, &o, result);
+        all.rss_bytes = pcs_peak_memory(); /* before the file is read as a whole, for its limit */
+        st = set_limits(m, r, &o, &all);
     }
     precis_runner_close(&r);
     precis_model_close(&m);
+    pcs_options_give(result, &all, sizeof all);
     return st;
 }

@@ -3,6 +3,7 @@
  * weights are a pattern of bytes. All of it in rounds, of which medians count: other guests of a machine slow its
  * memory for seconds, and a row that was measured in those alone would be wrong for good. */
 #include "base/pool.h"
+#include "kernel/choose.h"
 #include "measure/costing.h"
 #include "measure/machine.h"
 #include "model/finite.h"
@@ -90,10 +91,12 @@ static precis_status all_types(pcs_costing *c, const precis_model *m, precis_cos
         for (size_t k = 0; pcs_formats[k] && !st; k++) {
             const pcs_format *f = pcs_formats[k];
             const bool own = f == w->format;
-            pcs_cost cost = { f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], 0, 0 };
+            pcs_cost cost = { .f = f, .rows = (uint64_t)w->ne[1], .width = (uint64_t)w->ne[0] };
             if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0])) continue;
             if (!own && (!pcs_format_portable(f) || !pcs_encodable(f))) continue;
             if (f->kind == PCS_FLOAT && !pcs_few_floats(&c->kernels, f, (size_t)w->ne[0])) continue;
+            const char *level = f->kind == PCS_QUANT ? pcs_mp_level(c->ctx, f) : NULL;
+            if (level) snprintf(cost.prompt, sizeof cost.prompt, "%s", level);
             if (!pcs_costs_find(t, f, cost.rows, cost.width)) st = pcs_costs_add(t, &cost);
         }
     }

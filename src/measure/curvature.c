@@ -30,11 +30,9 @@ struct pcs_curvature {
     size_t n_readers;
     uint32_t longest;
     float *seed;     /* [outputs][vocabulary]: gradient of -log p of the drawn tokens */
-    float *error;    /* of the largest tensor's rows */
-    float *row;      /* [threads][widest]: of the original */
-    size_t widest;
-    float *change;   /* of the largest result */
-    uint64_t most_change;
+    float *numbers;  /* of the largest tensor's rows */
+    float *result;   /* of a node, the largest */
+    uint64_t most_result;
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------- */
@@ -77,16 +75,10 @@ static precis_status find_readers(pcs_curvature *c, precis_value *results)
 static precis_status open_arrays(pcs_curvature *c)
 {
     uint64_t most = 0;
-    for (size_t i = 0; i < c->m->n_tensors; i++) {
-        const pcs_tensor *t = &c->m->tensors[i];
-        most = t->n > most ? t->n : most;
-        c->widest = (size_t)t->ne[0] > c->widest ? (size_t)t->ne[0] : c->widest;
-    }
-    c->widest += 64;
-    c->row = pcs_alloc(c->ctx, precis_ctx_threads(c->ctx), c->widest * sizeof *c->row);
+    for (size_t i = 0; i < c->m->n_tensors; i++) most = c->m->tensors[i].n > most ? c->m->tensors[i].n : most;
     c->seed = pcs_alloc(c->ctx, c->longest, c->lm.vocabulary * sizeof *c->seed);
-    c->error = pcs_alloc(c->ctx, most + 64, sizeof *c->error);
-    return c->seed && c->error && c->row ? PRECIS_OK : PRECIS_ENOMEM;
+    c->numbers = pcs_alloc(c->ctx, most + 64, sizeof *c->numbers);
+    return c->seed && c->numbers ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 precis_status pcs_curvature_open(precis_ctx *ctx, pcs_curvature **out, const precis_model *m, uint32_t longest)
@@ -124,9 +116,8 @@ void pcs_curvature_close(pcs_curvature **curvature)
     precis_graph_close(&c->graph);
     pcs_free(ctx, c->readers);
     pcs_free(ctx, c->seed);
-    pcs_free(ctx, c->error);
-    pcs_free(ctx, c->row);
-    pcs_free(ctx, c->change);
+    pcs_free(ctx, c->numbers);
+    pcs_free(ctx, c->result);
     pcs_free(ctx, c);
     *curvature = NULL;
 }
@@ -171,20 +162,15 @@ typedef struct {
     const pcs_call *call;
 } product;
 
-/* Errors of the rows that a node reads. */
-static void decode_errors(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+/* Rows that a node reads. */
+static void decode_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
+    (void)ith;
     const product *w = arg;
-    const pcs_tensor *t = w->by->tensor;
-    const size_t k = (size_t)t->ne[0];
-    const uint64_t own = pcs_tensor_row_bytes(t), other = pcs_row_bytes(w->a->f, k);
-    float *x = w->c->row + ith * w->c->widest;
-    for (uint64_t r = begin; r < end; r++) {
-        float *e = w->c->error + r * k;
-        pcs_decode(w->a->f, k, w->a->bytes + (w->by->first + r) * other, e);
-        pcs_decode(t->format, k, t->data + (w->by->first + r) * own, x);
-        for (size_t j = 0; j < k; j++) e[j] -= x[j];
-    }
+    const size_t k = (size_t)w->by->tensor->ne[0];
+    const uint64_t bytes = pcs_row_bytes(w->a->f, k);
+    for (uint64_t r = begin; r < end; r++)
+        pcs_decode(w->a->f, k, w->a->bytes + (w->by->first + r) * bytes, w->c->numbers + r * k);
 }
 
 static void multiply(void *arg, uint32_t ith, uint32_t nth)
@@ -193,30 +179,32 @@ static void multiply(void *arg, uint32_t ith, uint32_t nth)
     w->c->program->steps[w->by->step].op->eval(w->call, ith, nth);
 }
 
-/* What an alternative changes in a node's result, along its gradient: the sum of squares over rows, and the sum. */
+/* What an alternative changes in a node's result, along its gradient: the sum of squares over rows, and the sum. The
+ * result is computed anew and the one that there is taken off: weights of 6 bits change a hundredth of it, so that 7 of
+ * 24 bits are lost, and the tensor as it was need not be unpacked for each of its types. */
 static void change_of(pcs_curvature *c, const reader *by, const pcs_alternative *a, double *squares, double *sum)
 {
     const pcs_step *s = &c->program->steps[by->step];
     const pcs_arg *out = &s->call.out[0];
     pcs_arg in[OPERANDS], result = *out;
     memcpy(in, s->call.in, s->n_in * sizeof *in);
-    in[by->operand].format = &pcs_format_f32;
-    in[by->operand].data = c->error;
+    in[by->operand].format = &pcs_format_f32; /* the step has no room to unpack others in */
+    in[by->operand].data = c->numbers;
     in[by->operand].panels = NULL;
-    result.data = c->change;
+    result.data = c->result;
     pcs_call call = s->call;
     call.in = in;
     call.out = &result;
-    if (s->op->bias && call.n_in > s->op->bias) call.n_in = s->op->bias; /* the last operand, where there is one */
     product w = { c, by, a, &call };
-    pcs_for(c->ctx, by->rows, 16, decode_errors, &w);
+    pcs_for(c->ctx, by->rows, 16, decode_rows, &w);
     pcs_run(c->ctx, multiply, &w);
-    const float *g = pcs_reverse_gradient(c->reverse, s->out[0]);
+    const float *g = pcs_reverse_gradient(c->reverse, s->out[0]), *was = out->data;
     const size_t rows = (size_t)out->shape[0], width = (size_t)(pcs_arg_count(out) / out->shape[0]);
     *squares = *sum = 0;
     for (size_t t = 0; t < rows && g; t++) {
         double along = 0;
-        for (size_t i = 0; i < width; i++) along += (double)g[t * width + i] * (double)c->change[t * width + i];
+        const float *y = c->result + t * width, *x = was + t * width;
+        for (size_t i = 0; i < width; i++) along += (double)g[t * width + i] * ((double)y[i] - (double)x[i]);
         *squares += along * along;
         *sum += along;
     }
@@ -229,11 +217,11 @@ static precis_status room(pcs_curvature *c)
         const uint64_t n = (uint64_t)pcs_arg_count(&c->program->steps[c->readers[i].step].call.out[0]);
         most = n > most ? n : most;
     }
-    if (most <= c->most_change) return PRECIS_OK;
-    pcs_free(c->ctx, c->change);
-    c->change = pcs_alloc(c->ctx, most + 64, sizeof *c->change);
-    c->most_change = c->change ? most : 0;
-    return c->change ? PRECIS_OK : PRECIS_ENOMEM;
+    if (most <= c->most_result) return PRECIS_OK;
+    pcs_free(c->ctx, c->result);
+    c->result = pcs_alloc(c->ctx, most + 64, sizeof *c->result);
+    c->most_result = c->result ? most : 0;
+    return c->result ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------------------------- */

@@ -28,48 +28,79 @@ static precis_status code(precis_ctx *ctx, const pcs_gradient_job *j, size_t i, 
     return st ? st : pcs_quantize_tensor(ctx, &job, j->codes[i].data, error);
 }
 
-/* All that is wanted in like formats (each `pick` of a tensor), coded as one model by the method; what it leaves out is
- * not there. */
-static precis_status code_whole(precis_ctx *ctx, const pcs_gradient_job *j, size_t from, size_t end)
+/* Probes [from, end) are of one type: each tensor once. */
+static size_t end_of_type(const pcs_gradient_job *j, size_t from)
 {
-    precis_plan *plan = NULL;
-    precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
-    pcs_work *w = pcs_alloc(ctx, 1, sizeof *w);
-    if (!w) return PRECIS_ENOMEM;
-    w->ctx = ctx;
-    o.method = j->whole->name;
-    o.fallback = 1;
-    precis_status st = pcs_work_open(ctx, w, j->m, &o, NULL, NULL);
-    const int32_t *ids = j->text->ids;
-    w->windows.ctx = ctx;
-    for (size_t i = 0; i < j->text->n && !st; ids += j->text->lengths[i++])
-        st = pcs_windows_add(&w->windows, ids, j->text->lengths[i]);
-    if (!st) st = pcs_plan_new(ctx, &plan, w->m, "probes");
-    for (size_t i = from; i < end && !st; i++) pcs_plan_set(&plan->rows[j->wanted[i].tensor], j->wanted[i].f);
-    if (!st) {
-        w->plan = plan;
-        st = pcs_work_code(w);
-    }
-    for (size_t i = from; i < end && !st; i++) {
-        pcs_encoded *e = &w->coded[j->wanted[i].tensor];
-        if (!e->bytes) continue;
-        st = pcs_spill_open(ctx, &j->codes[i], e->store.bytes + 64);
-        if (!st) memcpy(j->codes[i].data, e->bytes, e->store.bytes);
-    }
-    precis_plan_close(&plan);
-    pcs_work_close(w);
-    pcs_free(ctx, w);
-    return st;
+    size_t end = from + 1;
+    while (end < j->n && j->wanted[end].tensor > j->wanted[end - 1].tensor) end++;
+    return end;
 }
 
-/* Probes of one type follow one another. */
-static precis_status code_by_method(precis_ctx *ctx, const pcs_gradient_job *j)
+/* A plan for each type of probe, and room for what it makes; the caller closes them. */
+static precis_status open_types(precis_ctx *ctx, const pcs_gradient_job *j, const pcs_work *w, pcs_encoded **coded,
+                                precis_plan **plans, size_t *n)
 {
     precis_status st = PRECIS_OK;
     for (size_t from = 0, end; from < j->n && !st; from = end) {
-        for (end = from + 1; end < j->n && j->wanted[end].tensor > j->wanted[end - 1].tensor; end++) continue;
-        st = code_whole(ctx, j, from, end);
+        end = end_of_type(j, from);
+        st = pcs_plan_new(ctx, &plans[*n], w->m, "probes");
+        for (size_t i = from; i < end && !st; i++)
+            pcs_plan_set(&plans[*n]->rows[j->wanted[i].tensor], j->wanted[i].f);
+        if (!st && !(coded[*n] = pcs_alloc(ctx, w->m->n_tensors + 1, sizeof **coded))) st = PRECIS_ENOMEM;
+        ++*n;
     }
+    return st;
+}
+
+/* What was coded becomes rows of the probes. */
+static precis_status take_types(precis_ctx *ctx, const pcs_gradient_job *j, pcs_encoded *const *coded)
+{
+    precis_status st = PRECIS_OK;
+    for (size_t from = 0, end, k = 0; from < j->n && !st; from = end, k++) {
+        end = end_of_type(j, from);
+        for (size_t i = from; i < end && !st; i++) {
+            pcs_encoded *e = &coded[k][j->wanted[i].tensor];
+            if (!e->bytes) continue; /* the method leaves it out */
+            st = pcs_spill_open(ctx, &j->codes[i], e->store.bytes + 64);
+            if (!st) memcpy(j->codes[i].data, e->bytes, e->store.bytes);
+            pcs_encoded_close(ctx, e);
+        }
+    }
+    return st;
+}
+
+/* All types by the method, from one look at the net. */
+static precis_status code_by_method(precis_ctx *ctx, const pcs_gradient_job *j)
+{
+    precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
+    pcs_work *w = pcs_alloc(ctx, 1, sizeof *w);
+    precis_plan **plans = pcs_alloc(ctx, j->n + 1, sizeof *plans);
+    pcs_encoded **coded = pcs_alloc(ctx, j->n + 1, sizeof *coded);
+    pcs_variants all = { (const precis_plan *const *)plans, coded, 0 };
+    precis_status st = w && plans && coded ? PRECIS_OK : PRECIS_ENOMEM;
+    o.method = j->whole->name;
+    o.fallback = 1;
+    if (w) w->ctx = ctx;
+    if (!st) st = pcs_work_open(ctx, w, j->m, &o, NULL, NULL);
+    const int32_t *ids = j->text->ids;
+    if (!st) w->windows.ctx = ctx;
+    for (size_t i = 0; i < j->text->n && !st; ids += j->text->lengths[i++])
+        st = pcs_windows_add(&w->windows, ids, j->text->lengths[i]);
+    if (!st) st = open_types(ctx, j, w, coded, plans, &all.n);
+    if (!st) {
+        w->variants = &all;
+        st = pcs_work_code(w);
+    }
+    if (!st) st = take_types(ctx, j, coded);
+    for (size_t k = 0; k < all.n; k++) {
+        for (size_t i = 0; coded[k] && i < j->m->n_tensors; i++) pcs_encoded_close(ctx, &coded[k][i]);
+        pcs_free(ctx, coded[k]);
+        precis_plan_close(&plans[k]);
+    }
+    if (w) pcs_work_close(w);
+    pcs_free(ctx, coded);
+    pcs_free(ctx, plans);
+    pcs_free(ctx, w);
     return st;
 }
 

@@ -1,5 +1,6 @@
 /* net_bench.c - how long a net of arrays takes, as a whole and node by node, beside the products that it makes and what
  * this machine multiplies at best. */
+#include "base/options.h"
 #include "base/pool.h"
 #include "graph/element.h"
 #include "measure/machine.h"
@@ -92,7 +93,7 @@ precis_status precis_net_bench(precis_net *net, const precis_array *inputs, size
                                precis_net_speed *result)
 {
     const precis_array *outputs;
-    precis_net_speed r = { .size = result->size };
+    precis_net_speed r = { .size = sizeof r };
     precis_status st = precis_net_run(net, inputs, n, &outputs);
     if (!st) st = run_for(net, inputs, n, o->seconds > 0 ? o->seconds : 1, &r);
     if (!st) {
@@ -103,6 +104,6 @@ precis_status precis_net_bench(precis_net *net, const precis_array *inputs, size
         r.floor = o->net_alone ? 0 : (double)r.code_products / r.multiply_s + (double)r.products / r.fma_s;
         if (o->node) st = by_node(net, inputs, n, o->node, o->user);
     }
-    *result = r;
+    pcs_options_give(result, &r, sizeof r);
     return st;
 }

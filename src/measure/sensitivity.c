@@ -71,10 +71,14 @@ static precis_status gradient_step(void *user)
     return pcs_profiler_advance(r, 1);
 }
 
+/* Of a row that is no whole block of a type another stands in, which may have the bits of one that is wanted already
+ * (Q4_0 those of IQ4_NL): unless the caller has named them, it would tell nothing for its time. */
 static bool is_wanted(const pcs_profiler *r, size_t tensor, const pcs_format *f)
 {
-    for (size_t i = 0; i < r->n_wanted; i++)
-        if (r->wanted[i].tensor == tensor && r->wanted[i].f == f) return true;
+    for (size_t i = 0; i < r->n_wanted; i++) {
+        const pcs_format *own = r->wanted[i].tensor == tensor ? r->wanted[i].f : NULL;
+        if (own == f || (own && !r->opt->types && pcs_format_bpw(own) == pcs_format_bpw(f))) return true;
+    }
     return false;
 }
 

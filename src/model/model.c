@@ -2,6 +2,7 @@
 #include "model/finite.h"
 #include "base/f16.h"
 #include "base/json.h"
+#include "base/options.h"
 #include "base/pool.h"
 
 #include <stdio.h>
@@ -332,7 +333,7 @@ void precis_model_get_info(const precis_model *m, precis_model_info *info)
     }
     for (uint32_t i = 0; i < m->n_files; i++) r.file_bytes += m->files[i].size;
     r.bits_per_weight = r.parameters ? 8.0 * (double)r.bytes / (double)r.parameters : 0;
-    memcpy(info, &r, info->size < sizeof r ? info->size : sizeof r);
+    pcs_options_give(info, &r, sizeof r);
 }
 
 precis_status precis_model_get_tensor(const precis_model *m, size_t i, precis_tensor_info *info)
@@ -341,7 +342,7 @@ precis_status precis_model_get_tensor(const precis_model *m, size_t i, precis_te
     const pcs_tensor *t = &m->tensors[i];
     const precis_tensor_info r = { info->size, t->source, t->format->name, t->dims, t->shape, t->bytes, t->offset,
                                    m->n_files ? m->files[t->file].path : "" };
-    memcpy(info, &r, info->size < sizeof r ? info->size : sizeof r);
+    pcs_options_give(info, &r, sizeof r);
     return PRECIS_OK;
 }
 

@@ -3,7 +3,9 @@
 #include "plan/costs.h"
 
 #include "base/json_file.h"
+#include "base/options.h"
 #include "graph/arch.h"
+#include "kernel/choose.h"
 #include "plan/plan.h"
 #include "write/write.h"
 
@@ -85,8 +87,16 @@ void precis_costs_get_info(const precis_costs *c, precis_costs_info *info)
 {
     double read = 0;
     for (size_t i = 0; i < c->n; i++) read += c->rows[i].read / (double)c->n;
-    const precis_costs_info all = { info->size, c->cpu, c->threads, c->n, c->overhead, read };
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    precis_costs_info all = { info->size, c->cpu, c->threads, c->n, c->overhead, read, "" };
+    size_t used = 0;
+    for (size_t i = 0; i < c->n; i++) { /* each type once */
+        const pcs_cost *r = &c->rows[i];
+        size_t first = 0;
+        while (c->rows[first].f != r->f) first++;
+        if (first < i || !*r->prompt || !strcmp(r->prompt, c->cpu) || used + 32 > sizeof all.below) continue;
+        used += (size_t)snprintf(all.below + used, sizeof all.below - used, "%s%s", used ? ", " : "", r->f->name);
+    }
+    pcs_options_give(info, &all, sizeof all);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
@@ -100,8 +110,10 @@ precis_status precis_costs_save(precis_ctx *ctx, const precis_costs *c, const ch
     for (size_t i = 0; i < c->n && !st; i++) {
         const pcs_cost *r = &c->rows[i];
         st = pcs_buf_printf(&b, "%s\n  {\"type\": \"%s\", \"rows\": %llu, \"width\": %llu, \"seconds\": %.9g, "
-                            "\"read_bytes_s\": %.6g}", i ? "," : "", r->f->name, (unsigned long long)r->rows,
+                            "\"read_bytes_s\": %.6g", i ? "," : "", r->f->name, (unsigned long long)r->rows,
                             (unsigned long long)r->width, r->seconds, r->read);
+        if (!st && *r->prompt) st = pcs_buf_printf(&b, ", \"prompt_level\": \"%s\"", r->prompt);
+        if (!st) st = pcs_buf_printf(&b, "}");
     }
     if (!st) st = pcs_buf_printf(&b, "\n ]}\n");
     if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
@@ -114,7 +126,7 @@ typedef struct { pcs_json_file in; precis_costs *c; } reader;
 static precis_status read_row(void *arg)
 {
     reader *r = arg;
-    char *type = NULL;
+    char *type = NULL, *prompt = NULL;
     double rows = 0, width = 0, seconds = -1, read = 0;
     precis_status st = PRECIS_OK;
     while (pcs_json_file_key(&r->in, &st)) {
@@ -125,12 +137,16 @@ static precis_status read_row(void *arg)
             st = pcs_json_file_number(&r->in, "rows[].seconds", 0, 1e6, &seconds);
         else if (pcs_json_is(&r->in.t, "read_bytes_s"))
             st = pcs_json_file_number(&r->in, "rows[].read_bytes_s", 0, 1e15, &read);
+        else if (pcs_json_is(&r->in.t, "prompt_level"))
+            st = pcs_json_file_string(&r->in, "rows[].prompt_level", &prompt);
         else st = pcs_json_file_skip(&r->in);
     }
     const pcs_format *f = st || !type ? NULL : pcs_format_by_name(type);
     if (!st && (!f || rows < 1 || width < 1 || seconds < 0))
         st = pcs_json_fail(&r->in.j, r->in.t.text, "rows[]", "has no type that is known, no rows, width or seconds");
-    return st ? st : pcs_costs_add(r->c, &(pcs_cost){ f, (uint64_t)rows, (uint64_t)width, seconds, read });
+    pcs_cost cost = { .f = f, .rows = (uint64_t)rows, .width = (uint64_t)width, .seconds = seconds, .read = read };
+    if (prompt) snprintf(cost.prompt, sizeof cost.prompt, "%s", prompt);
+    return st ? st : pcs_costs_add(r->c, &cost);
 }
 
 static precis_status read_all(reader *r)
@@ -157,6 +173,8 @@ static precis_status read_all(reader *r)
     if (st) return st;
     snprintf(r->c->cpu, sizeof r->c->cpu, "%.23s", cpu);
     r->c->threads = (uint32_t)threads;
+    const bool here = !strcmp(r->c->cpu, precis_ctx_cpu(r->c->ctx));
+    for (size_t i = 0; i < r->c->n && here; i++) pcs_mp_decide(r->c->ctx, r->c->rows[i].f, r->c->rows[i].prompt);
     return PRECIS_OK;
 }
 

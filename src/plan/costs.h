@@ -6,8 +6,14 @@
 #include "precis/costs.h"
 #include "model/model.h"
 
-/* read: bytes per second that all threads read from memory meanwhile; 0: unknown. */
-typedef struct pcs_cost { const pcs_format *f; uint64_t rows, width; double seconds, read; } pcs_cost;
+/* read: bytes per second that all threads read from memory meanwhile; 0: unknown. prompt: the level that prompts of its
+ * type are multiplied at, since others are slower (kernel/choose.h); "": unknown, or not doubted. */
+typedef struct pcs_cost {
+    const pcs_format *f;
+    uint64_t rows, width;
+    double seconds, read;
+    char prompt[24];
+} pcs_cost;
 
 struct precis_costs {
     precis_ctx *ctx;

@@ -1,4 +1,5 @@
 /* kernel_of.c - which kernel each tensor of a plan will get here, and what a generated token will read of it. */
+#include "base/options.h"
 #include "kernel/kernel.h"
 #include "plan/plan.h"
 #include "precis/costs.h"
@@ -26,6 +27,6 @@ precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_p
                         (double)(PCS_PANEL * pcs_row_bytes(row->to, (uint64_t)t->ne[0]));
         all.read_now = share * (double)(pcs_tensor_rows(t) * pcs_row_bytes(pcs_plan_from(plan, i), (uint64_t)t->ne[0]));
     }
-    memcpy(out, &all, out->size < sizeof all ? out->size : sizeof all);
+    pcs_options_give(out, &all, sizeof all);
     return PRECIS_OK;
 }

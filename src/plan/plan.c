@@ -1,5 +1,6 @@
 /* plan.c - a type for every tensor, from a type, a mix or a table of patterns. */
 #include "plan/plan.h"
+#include "base/options.h"
 
 #include "graph/net.h"
 
@@ -132,7 +133,7 @@ precis_status precis_plan_get(const precis_plan *plan, size_t i, precis_plan_row
     const precis_plan_row all = { .size = row->size, .tensor = r->tensor->name, .from = pcs_plan_from(plan, i)->name,
                                   .to = r->to->name, .wanted = r->wanted ? r->wanted->name : NULL,
                                   .bytes = r->bytes, .loss = r->loss };
-    memcpy(row, &all, row->size < sizeof all ? row->size : sizeof all);
+    pcs_options_give(row, &all, sizeof all);
     return PRECIS_OK;
 }
 

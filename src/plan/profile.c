@@ -6,6 +6,7 @@
 
 #include "base/fmath.h"
 #include "base/json_file.h"
+#include "base/options.h"
 #include "graph/kv.h"
 #include "write/write.h"
 
@@ -386,15 +387,15 @@ void precis_profile_get_info(const precis_profile *p, precis_profile_info *info)
                                 .seconds = p->seconds, .ratio = c.ratio, .slope = fitted ? c.at[1] : 1,
                                 .spread = c.spread };
     judge_estimate(p, &all);
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    pcs_options_give(info, &all, sizeof all);
 }
 
 precis_status precis_profile_get_gain(const precis_profile *p, size_t i, precis_gain *gain)
 {
     if (i >= p->n_gains) return pcs_fail(p->ctx, PRECIS_EINVAL, "there is no gain %zu", i);
-    const precis_gain all = { gain->size,        p->gains[i].method, p->gains[i].bits,
-                              p->gains[i].share, p->gains[i].search, p->gains[i].kld };
-    memcpy(gain, &all, gain->size < sizeof all ? gain->size : sizeof all);
+    const pcs_gain *g = &p->gains[i];
+    const precis_gain all = { sizeof all, g->method, g->bits, g->share, g->search, g->kld };
+    pcs_options_give(gain, &all, sizeof all);
     return PRECIS_OK;
 }
 
@@ -403,11 +404,9 @@ precis_status precis_profile_get(const precis_profile *p, size_t i, precis_probe
     size_t at = i;
     for (size_t k = 0; k < p->n; at -= p->t[k++].n)
         if (at < p->t[k].n) {
-            const precis_probe all = {
-                probe->size,           p->t[k].tensor,      p->t[k].probe[at].type, p->t[k].probe[at].error,
-                p->t[k].probe[at].kld, p->t[k].probe[at].se
-            };
-            memcpy(probe, &all, probe->size < sizeof all ? probe->size : sizeof all);
+            const pcs_kept_probe *q = &p->t[k].probe[at];
+            const precis_probe all = { sizeof all, p->t[k].tensor, q->type, q->error, q->kld, q->se };
+            pcs_options_give(probe, &all, sizeof all);
             return PRECIS_OK;
         }
     return pcs_fail(p->ctx, PRECIS_EINVAL, "there is no probe %zu", i);

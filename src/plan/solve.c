@@ -4,6 +4,7 @@
  * best l is found by bisection; its solution, filled up greedily, is the incumbent. Then Pareto lists
  * (Nemhauser and Ullmann 1969) are grown item by item; a partial solution is dropped when its loss plus
  * the bound of the rest reaches the incumbent's. The gap is small, so few survive. */
+#include "base/options.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -213,8 +214,9 @@ precis_status precis_plan_solve(precis_ctx *ctx, const precis_item *items, size_
     }
     if (solution) {
         const double bound = p.rest ? p.rest[0] - p.multiplier * (double)max_bytes : 0;
-        *solution = (precis_solution){ solution->size, p.best_bytes, p.rest_bytes ? p.rest_bytes[0] : 0, p.best_loss,
-                                       proved == 1 ? p.best_loss : bound > 0 ? bound : 0, proved == 1 };
+        const precis_solution all = { solution->size, p.best_bytes, p.rest_bytes ? p.rest_bytes[0] : 0, p.best_loss,
+                                      proved == 1 ? p.best_loss : bound > 0 ? bound : 0, proved == 1 };
+        pcs_options_give(solution, &all, sizeof all);
     }
     for (size_t i = 0; i < n && proved >= 0; i++) picks[i] = p.best[i];
     pcs_free(ctx, p.rest);

@@ -324,8 +324,7 @@ precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_
         } else st = known ? known : pcs_least_refuse(ctx, &t->least, max_bytes);
     }
     if (solution) {
-        s.size = solution->size;
-        *solution = s;
+        pcs_options_give(solution, &s, sizeof s);
     }
     if (st) precis_plan_close(&p);
     *out = p;

@@ -87,15 +87,19 @@ static void share(const precis_graph *g, watch *const *lists)
 }
 
 static precis_status read_texts(precis_ctx *ctx, precis_runner *r, const precis_model *m,
-                                const precis_calibrate_options *o, uint64_t *seen)
+                                const precis_calibrate_options *o, uint32_t most, uint64_t *seen)
 {
     const pcs_window_rule rule = { .length = WINDOW, .shortest = 1, .least = LEAST, .who = "it needs",
                                    .limit = " (the limit on tokens)" };
-    pcs_windows w;
+    pcs_windows w, some;
     pcs_samples samples = { .ctx = ctx };
     precis_status st = pcs_windows_of_texts(ctx, m, o, &rule, &w);
     if (st) return st;
-    st = pcs_samples_of_windows(ctx, &samples, &w, PCS_WANT_ALL, 1);
+    if (w.n_ids > most && !(st = pcs_windows_spread(&w, most, &some))) {
+        pcs_windows_free(&w);
+        w = some;
+    }
+    if (!st) st = pcs_samples_of_windows(ctx, &samples, &w, PCS_WANT_ALL, 1);
     const pcs_samples_pass pass = { .on = { .program = r->program, .runner = r },
                                     .stage = "calibrate", .checked = true };
     if (!st) st = pcs_samples_run(&samples, &pass);
@@ -107,6 +111,12 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, const precis_
 
 precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
                                const precis_calibrate_options *opts)
+{
+    return pcs_calibrate_some(ctx, out, model, opts, UINT32_MAX);
+}
+
+precis_status pcs_calibrate_some(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
+                                 const precis_calibrate_options *opts, uint32_t most)
 {
     precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
@@ -132,7 +142,8 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     if (!st) st = tap_all(im, r, lists);
     pcs_windows made = { .ctx = ctx };
     if (!st)
-        st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", &made, &seen) : read_texts(ctx, r, model, &o, &seen);
+        st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", &made, &seen)
+                     : read_texts(ctx, r, model, &o, most, &seen);
     if (!st && sampled) st = pcs_sample_check(ctx, t, &made);
     pcs_windows_free(&made);
     if (!st) {

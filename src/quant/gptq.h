@@ -30,6 +30,14 @@ typedef struct pcs_refiner {
     precis_status (*after)(gptq *g, const pcs_gptq_layer *l, uint32_t number);
 } pcs_refiner;
 
+/* What the steps of a layer from one on read of those before it, of all windows: [values][rows][width]. */
+typedef struct pcs_gptq_between {
+    size_t step;     /* 0: nothing, the layer begins with its state */
+    int32_t *values; /* slots of the program */
+    size_t *widths, n, row; /* floats of a row: of each, of all */
+    pcs_spill kept;
+} pcs_gptq_between;
+
 struct pcs_gptq_run {
     pcs_work *w;
     precis_runner *r;
@@ -39,6 +47,7 @@ struct pcs_gptq_run {
     size_t n_latents;
     pcs_spill states;         /* of all windows at the end of the layers that are done */
     float *hidden;            /* its data; where somebody refines, behind it the states of the net as it was */
+    pcs_gptq_between between; /* where the next pass over the layer in work begins */
     struct held *held;        /* weights that are F32 while their layer is in work */
     size_t n_held;
     pcs_samples samples;      /* the job's windows */
@@ -65,10 +74,40 @@ typedef struct held {
 
 /* h += x^T x of some tokens, its upper part. Room: xt [pad][tokens], xp [tokens][pad], tile [threads][pad][16]. */
 precis_status pcs_gptq_gram(gptq *g, const float *x, size_t tokens, float *xt, float *xp, float *tile);
+/* What a Hessian is made of: the input of weights; of experts, that of number `expert` of a node (NULL: all tokens
+ * count). */
+typedef struct pcs_gptq_inputs {
+    precis_value input;
+    const pcs_node *node;
+    int64_t expert;
+} pcs_gptq_inputs;
+size_t pcs_gptq_width(const gptq *g, precis_value input);
+/* It becomes the Hessian in work, of all windows as they come through the layer. */
+precis_status pcs_gptq_collect(gptq *g, const pcs_gptq_inputs *of, const pcs_gptq_layer *l);
 /* Then the lower part is the upper one's. */
 void pcs_gptq_mirror(gptq *g);
 /* The feedback in the columns' order; dampening grows until there is one. Why not, or NULL. */
-const char *pcs_gptq_factor(gptq *g, precis_status *st);
+const char *pcs_gptq_factor(gptq *g, const pcs_tensor *t, precis_status *st);
+/* Rows [first, first + count) of a weight as a type: `weights` has them. why: they are not to be coded so, but by
+ * search. latent: takes what their codes were, or NULL. */
+typedef struct pcs_gptq_part {
+    const pcs_format *to;
+    float *weights;
+    size_t first, count;
+    const char *why;
+    pcs_latent *latent;
+} pcs_gptq_part;
+/* Why a type is not rounded so, or NULL. */
+const char *pcs_gptq_refuses(const pcs_format *f);
+/* A part under the Hessian in work into the tensor's bytes, and `weights` becomes what was coded; its losses are added
+ * to *loss. */
+precis_status pcs_gptq_code_part(gptq *g, size_t index, const pcs_gptq_part *p, pcs_encoded *e, pcs_row_loss *loss);
+/* The same of the tensor's own bytes, some rows at a time; p->weights does not count, and the net keeps what it has. */
+precis_status pcs_gptq_code_apart(gptq *g, size_t index, const pcs_gptq_part *p, pcs_encoded *e, pcs_row_loss *loss);
+/* What the next layer will see of a sample. */
+void pcs_gptq_keep_state(gptq *g, const pcs_gptq_layer *l, const pcs_sample *at);
+/* A layer, or (l->out < 0) what is behind the last, as each of g->w->variants has it: gptq_variants.c. */
+precis_status pcs_gptq_variants(gptq *g, const pcs_gptq_layer *l);
 /* Weights that will be coded stand in the net as F32; then the tensors are again what they were. */
 precis_status pcs_gptq_announce(gptq *g);
 void pcs_gptq_withdraw(gptq *g);
@@ -84,6 +123,11 @@ precis_status pcs_gptq_refined(pcs_work *w, const pcs_refiner *refiner);
 /* Every sample from the beginning of the layer, whose states are given, up to (not with) a step, then `after` of it. */
 precis_status pcs_gptq_run_to(gptq *g, const pcs_gptq_layer *l, const float *states, size_t to,
                               precis_status (*after)(void *user, const pcs_sample *at), void *user);
+/* The same from g->hidden, or from where the pass before it ended: gptq_between.c. Then the layer changes behind that
+ * place alone, until that is forgotten. */
+precis_status pcs_gptq_run_on(gptq *g, const pcs_gptq_layer *l, size_t to,
+                              precis_status (*after)(void *user, const pcs_sample *at), void *user);
+void pcs_gptq_forget(gptq *g);
 /* Room for what a weight's codes were (NULL: nobody refines); weights: its numbers. */
 precis_status pcs_gptq_latent(gptq *g, size_t index, const float *weights, pcs_latent **out);
 void pcs_gptq_keep_importance(const gptq *g, pcs_latent *l, size_t row); /* of the input that a row has */

@@ -62,6 +62,7 @@ precis_status pcs_gptq_announce(gptq *g)
     pcs_work *w = g->w;
     g->held = pcs_alloc(w->ctx, w->m->n_tensors + 1, sizeof *g->held);
     if (!g->held) return PRECIS_ENOMEM;
+    if (w->variants) return PRECIS_OK; /* the net is not changed */
     for (size_t i = 0; i < w->m->n_tensors; i++) {
         pcs_tensor *t = &w->m->tensors[i];
         const pcs_format *to = w->plan->rows[i].to;

@@ -1,5 +1,6 @@
 /* least.c - the smallest plan that a budget may choose. It is known without measuring anything, so that a budget below
  * it is refused at once, with the reason and the size that would do; every figure of a least size comes from here. */
+#include "base/options.h"
 #include "plan/plan.h"
 #include "plan/profile.h"
 #include "quant/methods.h"
@@ -160,7 +161,8 @@ precis_status pcs_least_check(precis_ctx *ctx, const precis_model *m, const prec
     pcs_least l;
     precis_status st = pcs_least_open(ctx, &l, m, o);
     if (st) return st;
-    if (solution) solution->min_bytes = l.bytes;
+    const precis_solution least = { .size = sizeof least, .min_bytes = l.bytes };
+    if (solution) pcs_options_give(solution, &least, sizeof least);
     if (max_bytes < l.bytes) st = pcs_least_refuse(ctx, &l, max_bytes);
     pcs_least_close(&l);
     return st;

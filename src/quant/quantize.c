@@ -402,6 +402,6 @@ precis_status precis_quant_report_get(const precis_quant_report *r, size_t i, pr
     const precis_quant_row all = { row->size,           r->names[i],        r->from[i],
                                    r->rows[i].to->name, r->methods[i],      r->errors[i],
                                    r->seen[i].tokens,   r->seen[i].experts, r->seen[i].n };
-    memcpy(row, &all, row->size < sizeof all ? row->size : sizeof all);
+    pcs_options_give(row, &all, sizeof all);
     return PRECIS_OK;
 }

@@ -27,7 +27,8 @@ static precis_status run_steps(const pcs_samples_pass *pass, const pcs_sample *s
         const float *state = pass->states + sample->first * pass->width;
         pcs_program_write(p, pass->cut, state, sample->rows * pass->width * sizeof *state);
     }
-    return pcs_program_run_part(p, pass->from, pass->to);
+    if (pass->enter) st = pass->enter(pass->user, sample);
+    return st ? st : pcs_program_run_part(p, pass->from, pass->to);
 }
 
 precis_status pcs_samples_run_one(pcs_samples *s, const pcs_sample *sample, const pcs_samples_pass *pass)

@@ -33,6 +33,10 @@ precis_status pcs_windows_rest(const pcs_windows *all, const pcs_windows *but, u
 precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n);
 void pcs_windows_free(pcs_windows *w);
 
+/* precis_calibrate, from at most so many tokens of the texts, in windows from all over them. */
+precis_status pcs_calibrate_some(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
+                                 const precis_calibrate_options *opts, uint32_t most);
+
 /* The model's own text (sampled.c): a runner for it, whose other options the caller has set; then `tokens` of it, at
  * least, as windows (NULL: not kept, the caller taps the runner). t: NULL without a tokenizer. */
 #define PCS_SAMPLED_SEQUENCES 32

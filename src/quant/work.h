@@ -11,6 +11,10 @@ typedef struct pcs_encoded { uint8_t *bytes; const char *method; double error; p
 precis_status pcs_encoded_open(precis_ctx *ctx, pcs_encoded *e, const pcs_tensor *t, const pcs_format *f);
 void pcs_encoded_close(precis_ctx *ctx, pcs_encoded *e);
 
+/* Types beside one another, each as a plan and what tensors become by it, [n][tensors]: a coder of the whole model
+ * codes them from one look at the net, none of which is coded meanwhile, and leaves out what it cannot code. */
+typedef struct pcs_variants { const precis_plan *const *plans; pcs_encoded *const *coded; size_t n; } pcs_variants;
+
 /* A job in work: the model's copy, calibration, options. */
 typedef struct pcs_work {
     precis_ctx *ctx;
@@ -22,6 +26,7 @@ typedef struct pcs_work {
     const precis_calibrate_options *calibrate;
     pcs_method_set set;
     const precis_plan *plan;      /* of m; NULL before there is one */
+    const pcs_variants *variants;   /* instead of a plan, which is not applied: to find out; or NULL */
     const pcs_format **formats;   /* of the origin's tensors, as the type asked for has them; NULL where it stays */
     pcs_encoded *coded;           /* [m->n_tensors] */
     size_t n_coded;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/lack.h"
+#include "base/options.h"
 #include "precis/convert.h"
 #include "write/write.h"
 
@@ -443,6 +444,6 @@ precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char
     EVP_PKEY_free(key);
     pcs_free(ctx, text);
     pcs_free(ctx, body);
-    memcpy(result, &r, result->size < sizeof r ? result->size : sizeof r);
+    pcs_options_give(result, &r, sizeof r);
     return st;
 }

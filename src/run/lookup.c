@@ -4,6 +4,7 @@
  * the same call: weights are read once for all of it. A guess that is right has its logits ready; one that is wrong
  * is written over. Logits are the same bits whatever else a call decodes, so the text is the same with and without.
  * Guessing stops for a while where it costs more than it brings, by the clock. */
+#include "base/options.h"
 #include "base/pool.h"
 #include "run/program.h"
 #include "run/runner.h"
@@ -56,7 +57,7 @@ void precis_lookup_get_info(const precis_lookup *l, precis_lookup_info *info)
 {
     precis_lookup_info all = l->info;
     all.size = info->size;
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    pcs_options_give(info, &all, sizeof all);
 }
 
 /* What followed the latest earlier place of the last tokens. */

@@ -332,7 +332,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     p->graph = g;
     p->backend = opt->backend ? opt->backend : pcs_backends[0];
     pcs_arena_init(&p->arena, ctx);
-    p->arithmetic = opt->arithmetic;
+    p->arithmetic = pcs_any_arithmetic(ctx, opt->arithmetic);
     p->kernels = pcs_kernels_for(ctx->cpu);
     p->below = pcs_kernels_for(ctx->cpu & ~PCS_CPU_DOUBTED);
     p->keep_all = opt->keep_all;

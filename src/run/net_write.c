@@ -1,6 +1,7 @@
 /* net_write.c - an open net as an ONNX file, or as a C file. */
 #include "precis/quant_net.h"
 #include "base/base.h"
+#include "base/options.h"
 #include "run/net.h"
 #include "write/c/c.h"
 #include "write/onnx/onnx.h"
@@ -33,9 +34,9 @@ precis_status precis_net_write(precis_net *net, const char *path, precis_net_fil
     const pcs_onnx_saved what = { .graph = g, .inputs = in, .outputs = out, .n_inputs = n, .n_outputs = m };
     if (!st) st = pcs_onnx_save(g->ctx, &what, path, &written);
     if (!st && file) {
-        file->bytes = written.bytes;
-        file->opset = written.opset;
-        file->nodes = written.nodes;
+        const precis_net_file all = { .size = sizeof all, .bytes = written.bytes, .opset = written.opset,
+                                      .nodes = written.nodes };
+        pcs_options_give(file, &all, sizeof all);
     }
     pcs_free(g->ctx, in);
     return st;
@@ -50,13 +51,14 @@ precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const cha
     const pcs_c_saved what = { .net = file_of_net, .source = pcs_net_path(net) };
     const precis_status st = pcs_c_save(ctx, &what, path, &k);
     if (st || !file) return st;
-    *file = (precis_net_c_file){ .size = file->size, .bytes = k.bytes, .weights = k.weights, .code = k.code,
-                                 .arena = k.arena, .stack = k.stack, .macs = k.macs, .calls = k.calls };
-    memcpy(file->name, k.name, sizeof file->name);
+    precis_net_c_file all = { .size = sizeof all, .bytes = k.bytes, .weights = k.weights, .code = k.code,
+                              .arena = k.arena, .stack = k.stack, .macs = k.macs, .calls = k.calls };
+    memcpy(all.name, k.name, sizeof all.name);
     for (size_t i = 0; i < PRECIS_NET_C_CORES; i++) {
-        file->core[i] = pcs_c_core(i);
-        memcpy(file->cycles[i], k.cycles[i], sizeof file->cycles[i]);
+        all.core[i] = pcs_c_core(i);
+        memcpy(all.cycles[i], k.cycles[i], sizeof all.cycles[i]);
     }
+    pcs_options_give(file, &all, sizeof all);
     return st;
 }
 

@@ -186,13 +186,9 @@ uint64_t pcs_program_bytes(const precis_program *p)
 
 const char *precis_arithmetic_name(precis_arithmetic a)
 {
-    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16", "mixed", "int8" };
-    return a >= PRECIS_FAST && a <= PRECIS_INT8 ? names[a] : NULL;
-}
-
-precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx)
-{
-    return ctx->cpu & PCS_CPU_AMX ? PRECIS_MIXED : PRECIS_FAST;
+    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16", "mixed", "int8",
+                                         "own", "auto" };
+    return a >= PRECIS_FAST && a <= PRECIS_AUTO ? names[a] : NULL;
 }
 
 /* ---- public ----------------------------------------------------------------------------------- */

@@ -18,6 +18,12 @@ typedef struct pcs_tap { pcs_tap_fn *fn; void *user; } pcs_tap;
  * than that. */
 enum { PCS_MIXED_ROWS = 32 };
 /* Is it one of those that ops have a fast form for? And is it for tiles of bf16, which like many rows? */
+/* What is used when `asked` is asked for, of a graph that names no scheme. */
+static inline precis_arithmetic pcs_any_arithmetic(const precis_ctx *ctx, precis_arithmetic asked)
+{
+    if (asked == PRECIS_AUTO && (ctx->cpu & PCS_CPU_AMX)) return PRECIS_MIXED;
+    return asked == PRECIS_AUTO || asked == PRECIS_OWN ? PRECIS_FAST : asked;
+}
 static inline bool pcs_for_tiles(precis_arithmetic a) { return a == PRECIS_BF16 || a == PRECIS_MIXED; }
 static inline bool pcs_by_kernels(precis_arithmetic a)
 {

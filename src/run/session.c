@@ -117,8 +117,8 @@ static precis_status room_for(const precis_session *s, uint32_t used, size_t n)
     if (!n) return pcs_fail(s->ctx, PRECIS_EINVAL, "the prompt has no tokens");
     if (used <= s->r->context && n <= s->r->context - used) return PRECIS_OK;
     return pcs_fail(s->ctx, PRECIS_EINVAL,
-                    "the prompt has %zu tokens and %u are in use, the context holds %u; a larger --ctx makes room", n,
-                    used, s->r->context);
+                    "the prompt has %zu tokens and %u are in use, the context holds %u%s", n, used, s->r->context,
+                    pcs_context_advice(s->r));
 }
 
 static void take(precis_session *s, const int32_t *ids, size_t n)
@@ -533,7 +533,7 @@ void precis_session_get_info(const precis_session *s, precis_session_info *info)
     precis_session_info all = { .size = info->size, .finish = s->finish, .tokens = s->n, .reused = s->reused,
                                 .answered = s->ended - s->begun, .lookup = { .size = sizeof all.lookup } };
     if (s->lookup) precis_lookup_get_info(s->lookup, &all.lookup);
-    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+    pcs_options_give(info, &all, sizeof all);
 }
 
 const int32_t *precis_session_all(const precis_session *s) { return s->ids; }

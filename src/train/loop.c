@@ -342,7 +342,7 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     memcpy(all.sha256, t->sha256, sizeof all.sha256);
     memcpy(all.data_sha256, t->data.sha256, sizeof all.data_sha256);
     if (t->asked.data) precis_sha256(t->asked.data, t->asked.len, all.settings_sha256);
-    memcpy(result, &all, result->size < sizeof all ? result->size : sizeof all);
+    pcs_options_give(result, &all, sizeof all);
     close_run(t);
     pcs_free(ctx, t);
     return st;

@@ -1,5 +1,6 @@
 /* words.c - see words.h. */
 #include "train/words.h"
+#include "base/options.h"
 
 #include "precis/train.h"
 #include "read/tokenizer_json.h"
@@ -42,7 +43,7 @@ precis_status precis_tokenizer_train(precis_ctx *ctx, const char *const *paths, 
     if (!st) st = pcs_write_file(ctx, out, l.json.data, l.json.len);
     precis_tokenizer_trained all = { .size = result->size, .tokens = l.tokens, .merges = l.merges };
     if (!st) precis_sha256(l.json.data, l.json.len, all.sha256);
-    memcpy(result, &all, result->size < sizeof all ? result->size : sizeof all);
+    pcs_options_give(result, &all, sizeof all);
     pcs_buf_free(&l.json);
     return st;
 }

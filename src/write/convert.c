@@ -300,8 +300,6 @@ uint64_t precis_convert_report_bytes(const precis_convert_report *r) { return r-
 precis_status precis_convert_report_get(const precis_convert_report *r, size_t i, precis_convert_row *row)
 {
     if (i >= r->n) return pcs_fail(r->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
-    const uint32_t size = row->size;
-    memcpy(row, &r->rows[i], size < sizeof *row ? size : sizeof *row);
-    row->size = size;
+    pcs_options_give(row, &r->rows[i], sizeof r->rows[i]);
     return PRECIS_OK;
 }

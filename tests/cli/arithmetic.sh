@@ -55,6 +55,33 @@ for type in INT8_C INT3_C P4S TQ2_0; do
     expect 0 "$precis" quant "$model" --type $type --method rtn --no-calib --no-eval -q -o "$work/$type.precis.gguf"
     one_scale "$work/$type.precis.gguf"
 done
+# auto: what the model was made for, else what is fastest on the processor.
+named() { # LEVEL MODEL NAME
+    nll env PRECIS_CPU=$1 "$precis" eval "$2" --arithmetic auto
+    json "j['arithmetic'] == '$3'"
+    cp "$work/out" "$work/auto"
+    [ "$3" = fast ] || nll env PRECIS_CPU=$1 "$precis" eval "$2" --arithmetic "$3"
+    [ "$3" != fast ] || nll env PRECIS_CPU=$1 "$precis" eval "$2"
+    cmp -s "$work/out" "$work/auto" || { echo "$2: auto has other bits than $3"; failed=1; }
+}
+expect 0 "$precis" quant "$model" --type W8A8 --method rtn --no-calib --no-eval -q -o "$work/w8a8.precis.gguf"
+named avx2 "$work/w8a8.precis.gguf" int8
+named avx2 "$work/INT8_C.precis.gguf" fast
+expect 0 "$precis" eval "$work/w8a8.precis.gguf" --against "$model" --arithmetic auto --ctx 64 --chunks 2 --json -q
+json "j['arithmetic'] == 'int8'"
+expect 0 "$precis" bench "$work/w8a8.precis.gguf" --arithmetic auto --prompt 8 --gen 2 --json -q
+json "j['arithmetic'] == 'int8'"
+if grep -q amx_bf16 /proc/cpuinfo; then named amx "$work/INT8_C.precis.gguf" mixed; fi
+# run and bench: W8A8 as it is meant, others exact.
+expect 0 "$precis" bench "$work/w8a8.precis.gguf" --prompt 8 --gen 2 --json -q
+json "j['arithmetic'] == 'int8'"
+expect 0 "$precis" bench "$work/INT8_C.precis.gguf" --prompt 8 --gen 2 --json -q
+json "j['arithmetic'] == 'fast'"
+said() { expect 0 "$precis" run "$work/w8a8.precis.gguf" -p "It was the best of times" -n 24 --temp 0 -q "$@"; }
+said
+cp "$work/out" "$work/own"
+said --arithmetic int8
+cmp -s "$work/out" "$work/own" || { echo "run: W8A8 is not run in int8"; failed=1; }
 # Rows of more scales than one stay exact, and that is said.
 nll "$precis" eval "$work/q.gguf" --arithmetic int8
 cp "$work/out" "$work/int8"

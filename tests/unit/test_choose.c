@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "kernel/choose.h"
+#include "precis/costs.h"
 
 static const pcs_kernel rows[] = {
     { PCS_DO_mv, "mv", "other", 8, NULL, { 0 } },
@@ -61,8 +62,50 @@ static void test_here(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* A table of costs that says a level for Q4_0. */
+static const char *table_of(precis_ctx *ctx, const char *level)
+{
+    static char path[256];
+    char text[512];
+    const int n = snprintf(text, sizeof text,
+                           "{\"precis\": \"costs\", \"version\": 1, \"cpu\": \"%s\", \"threads\": 1, \"rows\": ["
+                           "{\"type\": \"Q4_0\", \"rows\": 8, \"width\": 32, \"seconds\": 1, "
+                           "\"prompt_level\": \"%s\"}]}",
+                           precis_ctx_cpu(ctx), level);
+    snprintf(path, sizeof path, "%s/costs.json", test_folder());
+    test_write(path, text, (size_t)n);
+    return path;
+}
+
+/* What was kept is not measured again; a level that is none of this machine's changes nothing. */
+static void test_kept(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    const pcs_format *f = pcs_format_by_name("Q4_0");
+    const char *top = pcs_kernel_find(PCS_DO_mp, NULL, ctx->cpu)->isa;
+    const char *below = pcs_kernel_find(PCS_DO_mp, NULL, ctx->cpu & ~PCS_CPU_DOUBTED)->isa;
+    const bool doubted = ctx->cpu & PCS_CPU_DOUBTED;
+    const char *const kept[] = { below, top, "no such level", below };
+    const char *now = top;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        precis_costs *costs;
+        precis_costs_info info = { .size = sizeof info };
+        OK(ctx, precis_costs_open(ctx, &costs, table_of(ctx, kept[i])));
+        if (i != 2) now = kept[i];
+        if (doubted) assert_string_equal(pcs_mp_level(ctx, f), now);
+        else assert_null(pcs_mp_level(ctx, f));
+        precis_costs_get_info(costs, &info);
+        if (doubted) assert_string_equal(info.below, i == 1 ? "" : "Q4_0");
+        precis_costs_close(&costs);
+    }
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_race), cmocka_unit_test(test_here) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_race), cmocka_unit_test(test_here), cmocka_unit_test(test_kept)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

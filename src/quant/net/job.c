@@ -262,9 +262,9 @@ precis_status precis_net_quant_write(precis_net_quant *q, const char *path, prec
     pcs_onnx_written written;
     const precis_status st = save(q, path, NULL, NULL, &written);
     if (!st && file) {
-        file->bytes = written.bytes;
-        file->opset = written.opset;
-        file->nodes = written.nodes;
+        const precis_net_file all = { .size = sizeof all, .bytes = written.bytes, .opset = written.opset,
+                                      .nodes = written.nodes };
+        pcs_options_give(file, &all, sizeof all);
     }
     return st;
 }
@@ -294,25 +294,26 @@ int precis_net_quant_node(const precis_net_quant *q, size_t i, precis_net_covera
     static const char *const states[] = { "float", "integers", "fused", "shape" };
     if (i >= q->n_nodes) return 0;
     const pcs_net_node *n = &q->nodes[i];
-    const uint32_t size = out->size;
-    *out = (precis_net_coverage){ .size = size,
-                                  .name = q->names[i],
-                                  .op = q->ops[i],
-                                  .state = states[n->state],
-                                  .method = n->method,
-                                  .reason = n->why ? n->why : "",
-                                  .into = "",
-                                  .observer = "" };
-    out->weight_raised = n->weight_raised;
-    out->shared = n->shared;
-    out->sharing_db = n->sharing_db;
-    if (n->fused_into >= 0) out->into = q->names[n->fused_into];
+    precis_net_coverage all = { .size = sizeof all,
+                                .name = q->names[i],
+                                .op = q->ops[i],
+                                .state = states[n->state],
+                                .method = n->method,
+                                .reason = n->why ? n->why : "",
+                                .into = "",
+                                .observer = "" };
+    all.weight_raised = n->weight_raised;
+    all.shared = n->shared;
+    all.sharing_db = n->sharing_db;
+    if (n->fused_into >= 0) all.into = q->names[n->fused_into];
     const pcs_net_value *v = n->result >= 0 ? &q->values[n->result] : NULL;
-    if (!v || !v->coded || n->state == PCS_NODE_FUSED) return 1;
-    out->observer = v->shares >= 0 ? "shared" : v->seen ? q->kind->name : "";
-    out->batches = v->seen ? v->seen->batches : 0;
-    out->clipped = v->values ? (double)v->clipped / (double)v->values : 0;
-    out->scale = (double)v->params.scale;
-    out->zero = v->params.zero;
+    if (v && v->coded && n->state != PCS_NODE_FUSED) {
+        all.observer = v->shares >= 0 ? "shared" : v->seen ? q->kind->name : "";
+        all.batches = v->seen ? v->seen->batches : 0;
+        all.clipped = v->values ? (double)v->clipped / (double)v->values : 0;
+        all.scale = (double)v->params.scale;
+        all.zero = v->params.zero;
+    }
+    pcs_options_give(out, &all, sizeof all);
     return 1;
 }
