@@ -5,28 +5,10 @@
  * the same bits); float weights as the reference, by mv where they are packed: the same bits, too. In the arithmetic
  * bf16 all of them by mp_bf16; in int8 those whose rows have one scale by mp_int8. */
 #include "base/pool.h"
+#include "graph/op/weight_rows.h"
 #include "graph/pieces.h"
 #include "graph/op/share_table.h"
 #include "graph/op/turn.h"
-
-static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
-{
-    const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
-    if (x->dtype != PCS_F32 || x->dims < 1 || (w->dtype != PCS_F32 && w->dtype != PCS_STORED) || w->dims != 2)
-        return pcs_op_fail(g, n, "takes x[..., k] and w[n, k]");
-    if (x->shape[x->dims - 1] != w->shape[1])
-        return pcs_op_fail(g, n, "x has rows of %lld, w of %lld", (long long)x->shape[x->dims - 1],
-                           (long long)w->shape[1]);
-    if (n->n_in > 2) {
-        const pcs_value *b = &g->values[n->in[2]];
-        if (b->dtype != PCS_F32 || b->dims != 1 || b->shape[0] != w->shape[0])
-            return pcs_op_fail(g, n, "bias is not f32 [%lld]", (long long)w->shape[0]);
-    }
-    out->dims = x->dims;
-    memcpy(out->shape, x->shape, sizeof x->shape);
-    out->shape[x->dims - 1] = w->shape[0];
-    return PRECIS_OK;
-}
 
 /* Panels side by side, and tokens of the last one's tile, where its rows are fewer than 16. */
 #define PANELS 4
@@ -205,6 +187,6 @@ static uint64_t products(const pcs_call *c)
 
 const pcs_op pcs_op_matmul = {
     .name = "matmul", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1, .spreads_odd = true,
-    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch, .workers = workers,
+    .infer = pcs_infer_rows, .eval = eval, .fast = fast, .scratch = scratch, .workers = workers,
     .backward = backward, .scratch_back = scratch_back, .products = products,
 };

@@ -3,22 +3,7 @@
  * section 3.2, with one scale a row of x). The same as fake_quant of 1 bit and matmul but for the order of sums: here
  * it is one whole number times both scales. Weights of other types are decoded; a row of one magnitude is counted all
  * the same, with the same bits, and others are added up in ascending k. */
-#include "graph/graph.h"
-
-static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
-{
-    const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
-    if (x->dtype != PCS_F32 || x->dims < 1 || (w->dtype != PCS_F32 && w->dtype != PCS_STORED) || w->dims != 2 ||
-        x->shape[x->dims - 1] != w->shape[1])
-        return pcs_op_fail(g, n, "takes x[..., k] and w[n, k]");
-    const pcs_value *b = n->n_in > 2 ? &g->values[n->in[2]] : NULL;
-    if (b && (b->dtype != PCS_F32 || b->dims != 1 || b->shape[0] != w->shape[0]))
-        return pcs_op_fail(g, n, "bias is not f32 [%lld]", (long long)w->shape[0]);
-    out->dims = x->dims;
-    memcpy(out->shape, x->shape, sizeof x->shape);
-    out->shape[x->dims - 1] = w->shape[0];
-    return PRECIS_OK;
-}
+#include "graph/op/weight_rows.h"
 
 /* Signs and scales of all rows of x, and a row of weights as numbers. */
 static size_t scratch(const pcs_call *c)
@@ -111,6 +96,6 @@ static uint64_t products(const pcs_call *c)
 
 const pcs_op pcs_op_xnor = {
     .name = "xnor", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1,
-    .infer = infer, .eval = eval, .scratch = scratch, .products = products,
+    .infer = pcs_infer_rows, .eval = eval, .scratch = scratch, .products = products,
     .not_differentiable = "training has fake_quant of 1 bit and a product of what is rounded",
 };
