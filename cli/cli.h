@@ -150,7 +150,7 @@ void cli_abandon(void);
 /* help.c: the overview (NULL) or a command's page; and `precis help [COMMAND | --man
  * [COMMAND] | --completion SHELL]`. */
 void cli_help(const cli_command *command);
-int cli_help_command(int argc, char **argv);
+int cli_help_command(cli *c, int argc, char **argv);
 
 /* progress.c */
 int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);

@@ -59,8 +59,8 @@ static int print(cli *c, const precis_convert_report *r, const char *out)
                                            (json_int_t)precis_convert_report_bytes(r), "tensors", list));
     json_decref(list);
     for (size_t k = 0; k < n; k++)
-        cli_say(2, "%zu tensors %s -> %s: not exact, largest error %.3g", kinds[k].n, kinds[k].from, kinds[k].to,
-                kinds[k].worst);
+        cli_say(2, "%zu tensor%s %s -> %s: not exact, largest error %.3g", kinds[k].n, kinds[k].n == 1 ? "" : "s",
+                kinds[k].from, kinds[k].to, kinds[k].worst);
     char size[32], error[48] = "";
     if (worst > 0) snprintf(error, sizeof error, ", largest error %.3g", worst);
     cli_say(2, "%s: %s of tensors, %zu of %zu exact%s%s", out,

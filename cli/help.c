@@ -381,7 +381,7 @@ void cli_help(const cli_command *cmd)
     else text_overview();
 }
 
-int cli_help_command(int argc, char **argv)
+int cli_help_command(cli *c, int argc, char **argv)
 {
     const char *kind = argc > 2 ? argv[2] : "", *what = argc > 3 ? argv[3] : NULL;
     const bool man = !strcmp(kind, "--man");
@@ -398,8 +398,7 @@ int cli_help_command(int argc, char **argv)
                 shells[i].print();
                 return EXIT_DONE;
             }
-        fprintf(stderr, "precis: help --completion takes bash, zsh or fish\n");
-        return EXIT_USAGE;
+        return cli_usage(c, "help --completion takes bash, zsh or fish");
     }
     if (!man && cmd && cmd->verbs && what)
         for (const cli_command *const *v = cmd->verbs; *v; v++)
@@ -411,8 +410,7 @@ int cli_help_command(int argc, char **argv)
         char ask[96];
         cli_meant m = { .word = name };
         for (size_t i = 0; cli_commands[i]; i++) cli_meant_look(&m, cli_commands[i]->name);
-        fprintf(stderr, "precis: no command \"%s\"%s; precis --help lists them\n", name, cli_meant_ask(&m, ask));
-        return EXIT_USAGE;
+        return cli_usage(c, "no command \"%s\"%s; precis --help lists them", name, cli_meant_ask(&m, ask));
     }
     if (man && cmd) roff_page(cmd);
     else if (man) roff_overview();

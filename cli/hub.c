@@ -149,6 +149,20 @@ void cli_hub_close(cli_hub **hub)
     *hub = NULL;
 }
 
+/* " (https_proxy names a proxy)", of the variables that libcurl looks at: what cannot be reached may be that. */
+static const char *proxied(const cli_hub *h, char text[64])
+{
+    static const char *const names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy" };
+    const size_t n = sizeof names / sizeof *names;
+    const bool tls = !strncmp(h->endpoint, "https:", 6);
+    *text = 0;
+    for (size_t i = tls ? 0 : 2; i < (tls ? n - 1 : n) && !*text; i++) {
+        const char *v = getenv(names[i]);
+        if (v && *v) snprintf(text, 64, " (%s names a proxy)", names[i]);
+    }
+    return text;
+}
+
 /* What a transfer ended with: -1, or an exit code after a message. */
 static int verdict(const cli_hub *h, CURLcode code, long status, const char *what)
 {
@@ -156,7 +170,8 @@ static int verdict(const cli_hub *h, CURLcode code, long status, const char *wha
     if (cli_cancel) return EXIT_INTERRUPTED;
     if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT) {
         const char *why = *h->why ? h->why : h->lib.curl_easy_strerror(code);
-        cli_error(c, "%s: %s cannot be reached: %s", what, h->endpoint, why);
+        char proxy[64];
+        cli_error(c, "%s: %s cannot be reached%s: %s", what, h->endpoint, proxied(h, proxy), why);
         return EXIT_RESOURCES;
     }
     if (code) {

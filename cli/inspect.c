@@ -231,9 +231,9 @@ static void print_kinds(const precis_model *m, const precis_model_info *info)
         memcpy(&top, &kinds[best], sizeof top);
         memcpy(&kinds[best], &kinds[i], sizeof top);
         memcpy(&kinds[i], &top, sizeof top);
-        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.0f %% (%s in %zu tensors)", i ? ", " : "",
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.0f %% (%s in %zu tensor%s)", i ? ", " : "",
                                  top.name, 100 * (double)top.bytes / (double)(info->bytes ? info->bytes : 1),
-                                 cli_bytes((double)top.bytes, size), top.n);
+                                 cli_bytes((double)top.bytes, size), top.n, top.n == 1 ? "" : "s");
     }
     cli_say(2, "types: %s", line);
 }

@@ -507,7 +507,7 @@ static void conclude(advice *a)
     added_range(rows, s, at_serve);
     added_range(rows, a->target, at_target);
     if (a->target < s && at_target[1] > 0)
-        snprintf(target, sizeof target, " In the %g bits asked for it would add %.2g to %.2g: train at that precision, "
+        snprintf(target, sizeof target, " In %g bits it would add %.2g to %.2g: train at that precision, "
                  "or serve in more.", a->target, at_target[0], at_target[1]);
     json_object_set_new(a->out, "conclusion",
                         json_pack("{s:o, s:[o, o], s:o, s:[o, o], s:[o, o], s:o}", "train_bits", law_real(train),

@@ -264,13 +264,17 @@ static int dispatch(int argc, char **argv)
         cli_help(NULL);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;
     }
-    if (!strcmp(argv[1], "help")) return cli_help_command(argc, argv);
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
         printf("precis %s\n", precis_version());
         return EXIT_DONE;
     }
     cli_said said = { .object = false };
     cli c = { .said = &said };
+    if (!strcmp(argv[1], "help")) {
+        const int helped = cli_help_command(&c, argc, argv);
+        report_failure(&c, argc, argv, helped);
+        return helped;
+    }
     int first, rc = find_command(&c, argc, argv, &first);
     for (int i = first; rc < 0 && i < argc && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {

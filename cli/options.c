@@ -166,18 +166,23 @@ int cli_error(const cli *c, const char *fmt, ...)
     return EXIT_INPUT;
 }
 
-/* What was meant by a word of which the library says that it is no type (or mix). */
-static const char *meant_type(const char *why, char ask[96])
+/* What was meant by a word of which the library says that it is no type, law, method, ...: it is in quotes, and the
+ * message names the tables that have such words ("precis list laws"). */
+static const char *meant_word(const char *why, char ask[96])
 {
-    const char *end = strstr(why, "\" is no type"), *begin = end;
-    char word[64];
+    static const char list[] = "precis list ";
+    const char *end = strstr(why, "\" is no "), *begin = end;
+    char word[64], table[32];
     *ask = 0;
     while (begin && begin > why && begin[-1] != '"') begin--;
     if (!end || begin == why) return ask;
     snprintf(word, sizeof word, "%.*s", (int)(end - begin), begin);
     cli_meant m = { .word = word };
-    for (size_t i = 0; precis_list("mixes", i); i++) cli_meant_look(&m, precis_list("mixes", i));
-    for (size_t i = 0; precis_list("formats", i); i++) cli_meant_look(&m, precis_list("formats", i));
+    for (const char *p = end; (p = strstr(p, list));) {
+        p += sizeof list - 1;
+        snprintf(table, sizeof table, "%.*s", (int)strspn(p, "abcdefghijklmnopqrstuvwxyz-"), p);
+        for (size_t i = 0; precis_list(table, i); i++) cli_meant_look(&m, precis_list(table, i));
+    }
     return cli_meant_ask(&m, ask);
 }
 
@@ -185,7 +190,7 @@ int cli_fail(const cli *c, precis_status status)
 {
     const char *why = precis_ctx_message(c->ctx);
     char ask[96];
-    cli_error(c, "%s%s", *why ? why : precis_status_name(status), meant_type(why, ask));
+    cli_error(c, "%s%s", *why ? why : precis_status_name(status), meant_word(why, ask));
     switch (status) {
     case PRECIS_OK: return EXIT_DONE;
     case PRECIS_EINVAL: return EXIT_USAGE;

@@ -214,7 +214,11 @@ static int place_of(const cli *c, const spec *s, char *path, size_t room)
 /* What the command was about, when the hub cannot be reached. */
 static void say_by_hand(const spec *s, const char *folder)
 {
-    const char *what = *s->file ? s->file : "the model (a .gguf, or config.json, tokenizer.json and *.safetensors)";
+    char named[600];
+    const char *what = "the model (a .gguf, or config.json, tokenizer.json and *.safetensors)";
+    if (*s->file) what = s->file;
+    if (*s->file && !cli_ends(s->file, ".gguf") && !cli_ends(s->file, ".safetensors")) /* a part of its name */
+        snprintf(named, sizeof named, "the .gguf with %.500s in its name", s->file), what = named;
     fprintf(stderr, "Without the network: put %s into\n  %s\nand run the command again, or give the file's path.\n",
             what, folder);
 }

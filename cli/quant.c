@@ -170,7 +170,7 @@ static int job_json(cli *c, const precis_model *m, const precis_job *job, const 
     json_object_set_new(o, "verdict",
                         cli_verdict_json(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
                                                          format && !strcmp(format, "packed"),
-                                                         info.architecture }));
+                                                         info.architecture, c->args[0], job->reads }));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
@@ -320,7 +320,8 @@ static int job_text(cli *c, const precis_model *m, const precis_job *job, const 
                 job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
     const char *format = cli_get(c, "--format");
     cli_verdict_print(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
-                                      format && !strcmp(format, "packed"), info.architecture });
+                                      format && !strcmp(format, "packed"), info.architecture, c->args[0],
+                                      job->reads });
     return cli_done(c);
 }
 

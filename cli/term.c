@@ -133,6 +133,24 @@ void cli_put_command(const char *line, int at)
     putchar('\n');
 }
 
+const char *cli_quoted(const char *path, char text[CLI_QUOTED])
+{
+    static const char bare[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+    size_t n = 0;
+    const char *first = *path == '-' ? "./" : ""; /* no option */
+    if (path[strspn(path, bare)] == 0 && *path && !*first) return path;
+    for (const char *p = first; *p; p++) text[n++] = *p;
+    text[n++] = '\'';
+    for (const char *p = path; *p; p++) {
+        if (n + 8 > CLI_QUOTED) return path;
+        if (*p == '\'') n += (size_t)snprintf(text + n, 5, "'\\''");
+        else text[n++] = *p;
+    }
+    text[n++] = '\'';
+    text[n] = 0;
+    return text;
+}
+
 static int lower(int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c == '-' ? '_' : c; }
 
 /* Edits between two words, neighbours that changed places counted as one (Damerau 1964, of neighbours only). */

@@ -23,6 +23,9 @@ void cli_put_command(const char *line, int at);
 /* Which of some names a word that is none of them was meant for. */
 typedef struct cli_meant { const char *word, *name; size_t far; } cli_meant;
 void cli_meant_look(cli_meant *m, const char *name);
+/* A path as a shell takes it: as it is, or in quotes; one that is too long stays as it is. */
+enum { CLI_QUOTED = 4200 };
+const char *cli_quoted(const char *path, char text[CLI_QUOTED]);
 /* "; did you mean quant?", or "". */
 const char *cli_meant_ask(const cli_meant *m, char text[96]);
 
@@ -33,6 +36,8 @@ typedef struct cli_verdict {
     uint64_t before;
     bool packed;
     const char *architecture; /* of the model; "": the file does not say */
+    const char *input;        /* as it was named */
+    bool reads;               /* does it tell the next tokens of a text? */
 } cli_verdict;
 void cli_verdict_print(const cli_verdict *v);
 json_t *cli_verdict_json(const cli_verdict *v);

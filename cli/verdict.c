@@ -50,19 +50,26 @@ static bool only_precis(const cli_verdict *v, const char **why)
     return *why != NULL;
 }
 
+/* Parts of a hundred that say something where there are few of them. */
+static const char *percent(double part, char text[32])
+{
+    snprintf(text, 32, part < 0.1 ? "%.1f" : "%.0f", 100 * part);
+    return text;
+}
+
 static void print_size(const cli_verdict *v)
 {
-    char a[32], b[32];
+    char a[32], b[32], c[32];
     const double part = share_of(v);
     const precis_job *job = v->job;
     cli_bytes((double)v->before, a);
     cli_bytes((double)job->bytes, b);
     printf("%s", cli_color(part > 1 ? CLI_BAD : CLI_BOLD));
     if (part > 1)
-        cli_say(0, "LARGER by %.0f %% than the input (%s, from %s): this file saves nothing%s", 100 * (part - 1), b, a,
-                job->evaluated && job->eval.kld_mean > 1e-4 ? " and loses something" : "");
+        cli_say(0, "LARGER by %s %% than the input (%s, from %s): this file saves nothing%s", percent(part - 1, c), b,
+                a, job->evaluated && job->eval.kld_mean > 1e-4 ? " and loses something" : "");
     else if (part > 0.995) cli_say(0, "As large as the input (%s)", b);
-    else cli_say(0, "Smaller by %.0f %%: %s, from %s", 100 * (1 - part), b, a);
+    else cli_say(0, "Smaller by %s %%: %s, from %s", percent(1 - part, c), b, a);
     printf("%s", cli_color(CLI_PLAIN));
 }
 
@@ -75,15 +82,20 @@ static bool is_run(const cli_verdict *v)
     return false;
 }
 
-static void print_loss(const cli_verdict *v)
+static void print_loss(const cli_verdict *v, const char *out)
 {
     const precis_eval_result *e = &v->job->eval;
+    char quoted[CLI_QUOTED];
     if (!v->job->evaluated && !is_run(v)) {
         cli_say(2, "Loss: not measured, since precis cannot run the model");
         return;
     }
+    if (!v->job->evaluated && v->reads) {
+        cli_say(2, "Loss: not measured; precis eval %s --against %s does it", out, cli_quoted(v->input, quoted));
+        return;
+    }
     if (!v->job->evaluated) {
-        cli_say(2, "Loss: not measured; precis eval %s --against ORIGINAL does it", v->out ? v->out : "OUT");
+        cli_say(2, "Loss: not measured, since the model has no tokenizer, or no next tokens");
         return;
     }
     const size_t step = step_of(e->kld_mean);
@@ -97,9 +109,11 @@ static void print_loss(const cli_verdict *v)
 void cli_verdict_print(const cli_verdict *v)
 {
     const char *why;
+    char quoted[CLI_QUOTED];
+    const char *const out = cli_quoted(v->out ? v->out : "OUT", quoted); /* in commands, to be copied */
     putchar('\n');
     print_size(v);
-    if (v->out) print_loss(v);
+    if (v->out) print_loss(v, out);
     if (only_precis(v, &why))
         cli_say(2, "Read by: only precis (%s)%s", why,
                 v->packed ? "" : "; precis convert FILE -o FOLDER --format safetensors writes a folder for vLLM where "
@@ -116,10 +130,10 @@ void cli_verdict_print(const cli_verdict *v)
         return;
     }
     if (share_of(v) > 1)
-        cli_say(2, "Next: keep the input, or give a budget: precis quant MODEL --max-size 75%% -o %s", v->out);
+        cli_say(2, "Next: keep the input, or give a budget: precis quant MODEL --max-size 75%% -o %s", out);
     else if (v->job->evaluated && step_of(v->job->eval.kld_mean) > 2)
-        cli_say(2, "Next: a larger budget loses less; precis run %s shows how it talks", v->out);
-    else cli_say(2, "Next: precis %s %s", is_run(v) ? "run" : "inspect", v->out);
+        cli_say(2, "Next: a larger budget loses less; precis run %s shows how it talks", out);
+    else cli_say(2, "Next: precis %s %s", is_run(v) ? "run" : "inspect", out);
     cli_say(2, "wrote %s, and %s.manifest.json, from which --replay makes it again", v->out, v->out);
 }
 

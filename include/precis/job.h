@@ -75,6 +75,7 @@ typedef struct precis_job {
     double               again, again_se;
     precis_times         expected, taken;
     void                *work;     /* the job's own                                                       */
+    int                  reads;    /* the model tells the next tokens of a text, so that the file can be evaluated */
 } precis_job;
 /* Calibrate, plan, quantize to path, and evaluate against the original. A model that cannot be run is quantized without
  * calibration and evaluation, and a warning says so. When the context has a memory limit, PRECIS_ENOMEM before work

@@ -24,17 +24,23 @@
 #include <stdio.h>
 
 /* *runs: no graph here is the model's otherwise; that it is whole is known. It is quantized all the same. */
-static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs, bool *encoder)
+static precis_status knows_net(const precis_model *m, bool *runs, bool *encoder)
 {
     precis_graph *g;
     pcs_lm lm = { 0 };
     const precis_status st = pcs_arch_build(m, &g, &lm);
     if (pcs_no_answer(st)) return st;
-    if (st) pcs_warn(ctx, "%s. So there is no calibration and no evaluation", precis_ctx_message(ctx));
     precis_graph_close(&g);
     *runs = st == PRECIS_OK;
     *encoder = *runs && lm.encoder;
     return PRECIS_OK;
+}
+
+static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs, bool *encoder)
+{
+    const precis_status st = knows_net(m, runs, encoder);
+    if (!st && !*runs) pcs_warn(ctx, "%s. So there is no calibration and no evaluation", precis_ctx_message(ctx));
+    return st;
 }
 
 /* A divergence is promised of what was measured alone: why it is not going to be, told before work starts. */
@@ -426,7 +432,10 @@ static precis_status choose_stages(course *c)
                         c->q.method ? c->q.method : opts->type);
     c->calibrates = c->runs && !opts->no_calibration && samples && c->set.coder->uses_importance;
     c->evaluates = c->runs && compares && !c->encoder && pcs_tokenizes(c->model);
-    return check_promise(ctx, opts, c->calibrates);
+    bool runs = c->runs, encoder = c->encoder;
+    precis_status told = asked ? PRECIS_OK : knows_net(c->model, &runs, &encoder);
+    c->job->reads = runs && !encoder && pcs_tokenizes(c->model);
+    return told ? told : check_promise(ctx, opts, c->calibrates);
 }
 
 /* Tokens that importance is taken from. Where the method is the job's choice it codes by Hessians of its own, and

@@ -75,13 +75,8 @@ static precis_status open_any(precis_ctx *ctx, precis_law **out, const char *nam
         return st;
     }
     if (strchr(name, '/') || strchr(name, '.')) return open_file(ctx, out, name);
-    char known[600] = "";
-    for (size_t i = 0; pcs_law_texts[i].name; i++) {
-        const size_t k = strlen(known);
-        snprintf(known + k, sizeof known - k, "%s%s", i ? " " : "", pcs_law_texts[i].name);
-    }
-    return pcs_fail(ctx, PRECIS_EINVAL, "there is no law \"%s\"; there are %s, and files (a path with / or .)", name,
-                    known);
+    return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no law and no file (a path with / or .); precis list laws has them",
+                    name);
 }
 
 precis_status precis_law_open(precis_ctx *ctx, precis_law **out, const char *name)

@@ -261,7 +261,7 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
     const bool table = !mix && !one && strchr(spec, '=');
     if (!mix && !one && !table)
         return pcs_fail(ctx, PRECIS_EINVAL,
-                        "\"%.60s\" is no type, mix or scheme (W4A16); precis list formats and precis list mixes have "
+                        "\"%.60s\" is no type, mix or scheme (W4A16); precis list mixes and precis list formats have "
                         "them", spec);
     if (one && !pcs_encodable(one)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", one->name);
     const int layers = pcs_layers(model);

@@ -10,6 +10,7 @@
 #include "quant/methods.h"
 #include "quant/observe/observe.h"
 #include "read/read.h"
+#include "train/estimator.h"
 #include "write/convert.h"
 
 #include <stdio.h>
@@ -37,6 +38,7 @@ static const char *op(size_t i) { return pcs_ops[i] ? pcs_ops[i]->name : NULL; }
 static const char *pass(size_t i) { return pcs_passes[i] ? pcs_passes[i]->name : NULL; }
 static const char *kv(size_t i) { return pcs_kv_types[i].name; }
 static const char *task(size_t i) { return precis_task_name(i, NULL, NULL); }
+static const char *estimator(size_t i) { return pcs_estimators[i] ? pcs_estimators[i]->name : NULL; }
 static const char *law(size_t i) { return precis_law_name(i); }
 static const char *objective(size_t i) { return precis_law_objective(i, NULL); }
 static const char *kernel(size_t i)
@@ -94,7 +96,7 @@ static const struct {
     { "kernels", kernel, NULL },   { "tasks", task, NULL },        { "laws", law, NULL },
     { "objectives", objective, NULL }, { "limits", limit, NULL },  { "observers", observer, observer_row },
     { "backends", backend, backend_row }, { "net-methods", net_method, net_method_row },
-    { "parts", pcs_part_name, pcs_part_row },
+    { "parts", pcs_part_name, pcs_part_row }, { "estimators", estimator, NULL },
 };
 
 const char *precis_list_row(const char *table, size_t i, char *text, size_t cap)

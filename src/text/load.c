@@ -338,7 +338,9 @@ static precis_status kind_of(precis_ctx *ctx, const precis_model *model, pcs_tok
     if (why) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s; the model reads no text", why);
     if (!name)
         return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
-                        "%s: key tokenizer.ggml.model is missing; the model cannot read text", model->path);
+                        "%s: it has no tokenizer (the key tokenizer.ggml.model of a GGUF file; tokenizer.json or "
+                        "tokenizer.model beside the weights of others), so the model reads no text",
+                        model->path);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kinds[i].name, name)) return *out = kinds[i].kind, PRECIS_OK;
     return pcs_fail(ctx, PRECIS_EUNSUPPORTED,

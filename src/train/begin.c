@@ -89,7 +89,8 @@ static precis_status take_options(pcs_train_run *t)
     }
     if (o->plan) c->quant.plan = o->plan, c->quant.weights = NULL;
     if (o->estimator && !(c->quant.estimator = pcs_estimator_by_name(o->estimator)))
-        return pcs_fail(t->ctx, PRECIS_EINVAL, "%.40s is no estimator", o->estimator);
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "\"%.40s\" is no estimator; precis list estimators has them",
+                        o->estimator);
     for (size_t i = 0; i < o->n_only; i++) {
         if (!i) c->n_only = 0;
         if (c->n_only == PCS_TRAIN_PATTERNS) return pcs_fail(t->ctx, PRECIS_EINVAL, "more than 32 patterns");

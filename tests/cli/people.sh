@@ -57,6 +57,7 @@ fi
 lacks out "$(printf '\033')"
 
 # what was meant
+echo '{"model": {"width": 32, "layers": 1, "heads": 2}, "data": {"language": {"seed": 1}}, "steps": 1}' >"$work/c.json"
 meant() { # meant TEXT COMMAND...
     text=$1
     shift
@@ -70,6 +71,16 @@ meant formats list format
 meant --max-size quant "$model" --maxsize 75%
 meant Q4_K_M quant "$model" --type Q4_KM --dry-run
 meant Q6_K quant "$model" --max-size 50% --types Q66_K --dry-run
+meant kumar law predict --law kumarr --N 1B --D 2B --bits 4
+meant quest-tied law predict --law quest-tide --N 1B --D 2B --bits 4
+meant gptq quant "$model" --type Q4_K --method gpqt --dry-run
+meant hellaswag eval "$model" --tasks helaswag
+meant safetensors convert "$model" -o "$work/f" --format safetensor
+meant lsq train "$work/c.json" -o "$work/t.gguf" --estimator lqs
+for table in $(grep -rhoE 'precis list [a-z][a-z-]+' "$root/src" "$root/cli" | sed 's/precis list //' | sort -u); do
+    # a message that names a table names one that is there ("names them" is of the verb)
+    [ "$table" = names ] || expect 0 "$precis" list "$table"
+done
 expect 2 "$precis" quant "$model" --target-ram 4M
 has err "no option --target-ram; precis plan has it"
 expect 2 "$precis" xyzzy
@@ -89,7 +100,7 @@ json "(lambda k: k['train_bits_range'][0] <= k['train_bits'] <= k['train_bits_ra
 json "sorted(r['continuous_bits'] or r['bits'] for r in j['training'])[len(j['training']) // 2] == j['conclusion']['train_bits']"
 
 # a failure is one object with the same members, whoever fails
-for how in "nosuch" "quant --nosuch" "quant $model --max-size 1M --dry-run" "inspect /nonexistent" "eval" \
+for how in "nosuch" "help nosuch" "quant --nosuch" "quant $model --max-size 1M --dry-run" "inspect /nonexistent" "eval" \
     "quant $model --type NOSUCH --dry-run" "list nosuch" "law nosuch"; do
     # shellcheck disable=SC2086
     "$precis" $how --json >"$work/out" 2>"$work/err"

@@ -191,9 +191,18 @@ cuts["me/dead"] = 0
 check("not whole" in call("list", "models").stdout, "a part is listed as one")
 cuts["me/cut"] = 0
 FILES["me/dead"], name = FILES["me/dead"], "me/dead"
+def begun():
+    """Until some bytes of me/slow are there."""
+    folder = os.path.join(models, "me/slow")
+    for _ in range(3000):
+        if os.path.isdir(folder) and any(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder) if f.endswith(".part")):
+            return
+        time.sleep(0.02)
+
+
 # a stop at any moment: the part stays, and the next call goes on
 p = subprocess.Popen([precis, "pull", "me/slow"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-time.sleep(1)
+begun()
 p.send_signal(signal.SIGINT)
 err = p.communicate(timeout=60)[1]
 check(p.returncode == 130 and "goes on" in err, f"{p.returncode} {err}")
@@ -206,6 +215,13 @@ p.wait()
 del log[:]
 call("pull", "me/slow")
 check(there("me/slow", "m.gguf") and [r for _, path, r, _ in log if "/cdn/" in path][0], "it went on behind the kill")
+# a full disk: said, the part stays, and the next call goes on
+FILES["me/full"] = {"m.gguf": bytes(range(256)) * 4000}
+r = subprocess.run(["sh", "-c", 'ulimit -f 600; exec "$@"', "x", precis, "pull", "me/full"], capture_output=True, text=True, env=env)
+left = os.listdir(os.path.join(models, "me/full"))
+check(r.returncode == 4 and "me/full" in r.stderr and len(left) == 1 and left[0].endswith(".part"), f"a full disk: {r} {left}")
+call("pull", "me/full")
+check(there("me/full", "m.gguf"), "it went on when there was room")
 # -hf in place of a model, the list, and no network
 check("llama" in call("inspect", "-hf", "me/one").stdout, "inspect -hf")
 check(call("run", "--hf=me/one:Q8_0", "-p", "It was", "-n", "3", "--temp", "0").stdout, "run --hf")
@@ -217,6 +233,8 @@ hub.server_close()
 check(call("run", "-hf", "me/one", "-p", "It was", "-n", "3", "--temp", "0").stdout, "what is there needs no network")
 r = call("pull", "me/new:a.gguf", code=4)
 check("cannot be reached" in r.stderr and os.path.join(models, "me/new") in r.stderr and "a.gguf" in r.stderr, r)
+r = call("pull", "me/new:Q5_K_M", code=4, http_proxy="http://127.0.0.1:9", no_proxy="")
+check("(http_proxy names a proxy)" in r.stderr and "the .gguf with Q5_K_M in its name" in r.stderr, r)
 check(call("pull", "me/one", HF_HUB_OFFLINE="1").stdout.strip().endswith("Q8_0.gguf"), "offline")
 check("OFFLINE" in call("pull", "me/new", HF_HUB_OFFLINE="1", code=4).stderr, "offline, and not there")
 call("pull", "me/one", code=2, HF_ENDPOINT="ftp://x")

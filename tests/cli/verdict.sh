@@ -26,6 +26,20 @@ expect 0 "$precis" quant "$work/q2.gguf" --type '*=Q8_0' --no-calib --no-eval -o
 has out "^LARGER by [0-9]* % than the input"
 has out "Next: keep the input"
 has out "Loss: not measured"
+# little more is said in tenths; names in commands are as a shell takes them; what is not measured says how, if it can be
+mkdir "$work/it's a folder" && cp "$work/q2.gguf" "$work/it's a folder/q 2.gguf"
+COLUMNS=400 quant 0 --type Q8_0 --no-eval -o "$work/it's a folder/small one.gguf"
+has out "Next: precis run '$work/it'.''s a folder/small one.gguf'"
+next=$(sed -n "s/^Next: precis run \(.*\)/\1/p" "$work/out")
+eval "set -- $next"
+expect 0 "$precis" run "$1" -p "It was" -n 2
+COLUMNS=400 expect 0 "$precis" quant "$work/it's a folder/q 2.gguf" --type '*=Q8_0' --no-calib --no-eval -o "$work/large.gguf"
+has out "Loss: not measured; precis eval $work/large.gguf --against '$work/it'.''s a folder/q 2.gguf' does it"
+python3 "$root/tests/cli/narrow.py" "$work/narrow"
+expect 0 "$precis" quant "$work/narrow" --type '*=F32' --no-calib -o "$work/same.gguf"
+has out "^LARGER by 0.[1-9] % than the input"
+has out "Loss: not measured, since the model has no tokenizer, or no next tokens"
+lacks out "precis eval"
 # a format that precis alone reads
 quant 0 --type W4A16 --no-eval -o "$work/w4.precis.gguf"
 has out "Read by: only precis (INT4_G128)"
