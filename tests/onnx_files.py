@@ -122,6 +122,7 @@ def good():
         field(7, node("Add", ["t", "t"], ["b"])) + field(9, field(1, "") + field(2, 17)) + field(10, "mine")
     yield "function", model(graph([node("Twice", ["x"], ["y"], domain="mine", alpha=0.5)], [X], [Y]), domains=["mine"], functions=[twice])
     codes = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])]
+    yield "softmax", model(graph([node("Softmax", ["x"], ["y"], axis=-1)], [X], [Y]), opset=11)
     yield "codes", model(graph(codes, [X], [Y], [floats("s", [], [0.05]), tensor("z", U8, [], b"\x80")]))
     yield "int4", model(graph([node("DequantizeLinear", ["w", "s"], ["y"])], [], [Y], [floats("s", [], [0.5]), tensor("w", I4, [3], b"\x1f\x08")]), opset=21)
     yield "indices", model(graph([node("Gather", ["x", "i"], ["y"])], [X, port("i", I64, [])], [Y]))
@@ -178,6 +179,11 @@ def hostile():
     again = graph([node("Identity", ["go"], ["on"]), node("Exp", ["a"], ["b"])], [port("i", I64, []), port("go", BOOL, []), port("a", F32, [])], [port("on", BOOL, []), port("b", F32, [])])
     around = graph([node("Identity", ["go"], ["on"]), node("Loop", ["m", "go", "a"], ["b"], body=("graph", again))], [port("j", I64, []), port("go", BOOL, []), port("a", F32, [])], [port("on", BOOL, []), port("b", F32, [])])
     yield "loop_bomb", one([node("Loop", ["m", "", "x"], ["y"], body=("graph", around))], [longs("m", [1000], [])]), 3, "more than 1000000 nodes"
+    yield "more_inputs", one([node("Relu", ["x", "x"], ["y"], name="more")]), 3, "node more .*has 2 inputs; of opset 17 it takes at most 1"
+    yield "later_inputs", model(graph([node("Clip", ["x", "l", "h"], ["y"])], [X], [Y], [floats("l", [], [0]), floats("h", [], [6])]), opset=10), 3, "of opset 10 it takes at most 1"
+    yield "no_axis", one([node("Concat", ["x", "x"], ["y"], name="cat")]), 3, "node cat .*has no attribute axis"
+    yield "clip_by_many", one([node("Clip", ["x", "x"], ["y"])]), 3, "bound min is not one number"
+    yield "flat_axis", model(graph([node("Softmax", ["x"], ["y"], axis=-7)], [X], [Y]), opset=11), 3, "no axis -7"
     yield "opsets", one([relu], domains=[f"d{i}" for i in range(300)]), 3, "more than 256 opsets"
     yield "recursion", one([node("Me", ["x"], ["y"], domain="mine")], domains=["mine"], functions=[me]), 3, "calls itself"
     for name, scale in (("nan", float("nan")), ("zero", 0.0), ("minus", -1.0), ("infinite", float("inf"))):

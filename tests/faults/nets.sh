@@ -35,6 +35,8 @@ out y "near(v, [3 * a for a in x])"
 out all "s == (3, 2, 2, 4, 4) and near(v, [k * a for k in (1, 2, 3) for a in x])"
 run 0 function --input "x=$work/x.npy"
 out y "near(v, [2 * (a if a >= 0 else a / 2) for a in x])"
+run 0 softmax --input "x=$work/x.npy" # of opset 11, which makes two dimensions of all; -1 is the last one there, too
+out y "near([sum(v[i:i + 4]) for i in range(0, len(v), 4)], [1] * (len(v) // 4)) and near([v[1]], [math.exp(x[1] - x[0]) * v[0]])"
 run 0 codes --input "x=$work/x.npy"
 out y "near(v, [round(a / .05) * .05 for a in x])"
 run 0 int4

@@ -109,8 +109,9 @@ void pcs_raise_mean(pcs_onnx_node *n)
 static precis_value bound(pcs_onnx_node *n, uint32_t i, pcs_dtype d, const char *name)
 {
     const precis_value v = pcs_has(n, i) ? n->in[i] : pcs_numbers(n, d, pcs_attr_real(n, name, 0));
-    const bool one = v >= 0 && pcs_of(n, v)->dims == 1 && pcs_of(n, v)->shape[0] == 1;
-    return one ? pcs_shaped(n, v, 0, NULL) : v;
+    for (uint32_t k = 0; v >= 0 && k < pcs_of(n, v)->dims; k++)
+        if (pcs_of(n, v)->shape[k] != 1) return pcs_wrong(n, "its bound %s is not one number", name);
+    return v >= 0 && pcs_of(n, v)->dims ? pcs_shaped(n, v, 0, NULL) : v;
 }
 
 void pcs_raise_clip(pcs_onnx_node *n)
@@ -225,8 +226,12 @@ void pcs_raise_softmax(pcs_onnx_node *n)
     const pcs_dtype d = v.dtype;
     precis_value y = d == PCS_F64 ? x : pcs_f32(n, x);
     if (flat) {
-        const uint32_t a = pcs_axis(axis, v.dims + 1);
+        const int64_t a = axis < 0 ? axis + v.dims : axis; /* -1: the last one */
         int64_t shape[2] = { 1, 1 };
+        if (a < 0 || a > v.dims) {
+            pcs_wrong(n, "has no axis %lld", (long long)axis);
+            return;
+        }
         for (uint32_t i = 0; i < v.dims; i++) shape[i >= a] = pcs_dim_product(n->im->g, shape[i >= a], v.shape[i]);
         y = pcs_shaped(n, y, 2, shape);
     }

@@ -245,6 +245,7 @@ static precis_status raise(pcs_onnx_node *n)
         return n->im->error;
     }
     int64_t count;
+    if (!pcs_takes(n)) return n->im->error;
     for (uint32_t i = 0; i < n->n_in && i < 32; i++)
         if (n->row->contents & 1u << i && n->in[i] >= 0 && !pcs_value_is_known(pcs_of(n, n->in[i])) &&
             !pcs_contents(n, n->in[i], &count))

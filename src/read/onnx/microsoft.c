@@ -66,9 +66,13 @@ void pcs_raise_qlinear_mean(pcs_onnx_node *n)
 
 void pcs_raise_qlinear_softmax(pcs_onnx_node *n)
 {
-    pcs_attr_int(n, "opset", 13);
-    const precis_attr *axis = PRECIS_ATTRS(precis_attr_int("axis", pcs_attr_int(n, "axis", -1)));
-    as_codes(n, pcs_make1(n, n->row->with, axis, one_of_codes(n)));
+    const int64_t opset = pcs_attr_int(n, "opset", 13), axis = pcs_attr_int(n, "axis", -1);
+    const precis_value x = one_of_codes(n);
+    if (x >= 0 && opset < 13 && pcs_axis(axis, pcs_of(n, x)->dims) + 1 != pcs_of(n, x)->dims) {
+        pcs_refuse(n, "is of opset %lld over more than the last dimension", (long long)opset);
+        return;
+    }
+    as_codes(n, pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_int("axis", axis)), x));
 }
 
 /* (sy, zy, then x, sx, zx of each). */

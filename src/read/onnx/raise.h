@@ -113,6 +113,8 @@ precis_value pcs_swapped(pcs_onnx_node *n, precis_value v); /* the last two dime
 /* Dimensions of v with the given axes (any order, negative too) inserted or taken away. */
 precis_value pcs_unsqueezed(pcs_onnx_node *n, precis_value v, uint32_t count, const int64_t *axes);
 
+/* Has it no more inputs than its op takes, and the attributes that it needs (takes.def)? false: refused. */
+bool pcs_takes(pcs_onnx_node *n);
 /* Would a graph or a function within (bombs.c), so many times, be more nodes than a net may have? false: refused. */
 bool pcs_fits(pcs_onnx_node *n, pcs_proto g, uint32_t number, uint64_t times);
 /* ---- graphs within (control.c) */
