@@ -218,7 +218,7 @@ def after_training(control, seed, label, *ways):
     for i, way in enumerate(ways):
         out = path(f"{seed}-{label.replace(' ', '-')}-{i}.onnx")
         if not os.path.exists(out):
-            run("quant", control, "-o", out, *way)
+            run("quant", control, "-o", out, "--no-speed", *way)
         best = min(best or (math.inf, 0), score(out))
     return best
 

@@ -154,6 +154,8 @@ int cli_help_command(int argc, char **argv);
 
 /* progress.c */
 int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);
+/* A note where a context is longer than the one that the model was made for (0: it does not say). */
+void cli_context_beyond(cli *c, uint64_t context, uint64_t known);
 /* What stands beside the bar: figures so far; "": nothing. It is copied. */
 void cli_progress_note(const char *text);
 void cli_warn(void *user, const char *line);
@@ -177,6 +179,8 @@ bool cli_manifest_leaves_out(const char *name);
 bool cli_manifest_hashes(const char *name);
 /* Does it say how the result is evaluated? */
 bool cli_manifest_evaluates(const char *name);
+/* net_manifest.c: the path of FILE or NAME=FILE. */
+const char *cli_input_path(const char *value);
 /* replay.c: `quant --replay`, which makes the file of a manifest again with `run` and compares: an exit code. */
 int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
@@ -188,10 +192,10 @@ enum { CLI_TEXTS = 64 };
 typedef struct cli_texts { char *texts[CLI_TEXTS]; size_t lengths[CLI_TEXTS], n; } cli_texts;
 int cli_texts_open(const cli *c, const char *name, cli_texts *t, precis_calibrate_options *o);
 void cli_texts_close(const cli *c, cli_texts *t);
-/* The importance matrix of a profile or a plan: --imatrix, or made here; of a large model from
- * the first 2,048 tokens, so that the time limit is kept. */
+/* The importance matrix of a profile or a plan: --imatrix, or made here; under a limit on time (best) that of a large
+ * model from the first 2,048 tokens. */
 precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate,
-                             precis_imatrix **im);
+                             precis_effort effort, precis_imatrix **im);
 /* "types: Q4_K 12 (3.4 MB), ...": how many tensors, and bytes, of each. */
 void cli_print_types(const precis_plan *plan);
 /* Kernels that it will get, and whether generated tokens will be faster here. */

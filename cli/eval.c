@@ -71,7 +71,7 @@ static const cli_option options[] = {
 static const char *const quantile_names[PRECIS_QUANTILES] = { "0.01", "0.05", "0.1",  "0.25", "0.5",
                                                               "0.9",  "0.95", "0.99", "0.999" };
 
-static int print_eval_json(cli *c, const precis_eval_result *e)
+static int print_eval_json(cli *c, const precis_eval_result *e, bool stopped)
 {
     json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:s}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens",
                           (json_int_t)e->tokens, "windows", (json_int_t)e->windows, "arithmetic",
@@ -98,6 +98,7 @@ static int print_eval_json(cli *c, const precis_eval_result *e)
         static const char *const none[] = { "kld_mean", "kld_se", "top1", "top1_se" };
         for (size_t i = 0; i < sizeof none / sizeof *none; i++) json_object_set_new(o, none[i], json_null());
     }
+    json_object_set_new(o, "stopped", json_boolean(stopped));
     return cli_print_json(c, o);
 }
 
@@ -160,32 +161,19 @@ static int eval_ids(cli *c, const precis_eval_options *o)
     return rc;
 }
 
-/* Figures so far, beside the bar: their sums, and those of squares. */
-enum { BINS = 2048, BIN = 64 }; /* parts of a text, and scored tokens of each */
+/* Figures so far, and those of parts of the text. */
+enum { BINS = 2048, BIN = 64 }; /* parts, and scored tokens of each */
 typedef struct {
-    size_t n; /* tokens so far */
-    double nll, nll2, kld, kld2;
-    bool reference;
+    cli_running sums;
     double bins[BINS][2]; /* sums of parts: nll, kld */
 } running;
 
 static void count_token(void *user, const precis_eval_token *t)
 {
     running *r = user;
-    r->n++;
-    r->nll += t->nll;
-    r->nll2 += t->nll * t->nll;
-    r->kld += t->kld;
-    r->kld2 += t->kld * t->kld;
-    const size_t bin = (r->n - 1) / BIN;
+    const size_t bin = r->sums.n / BIN;
+    cli_running_token(&r->sums, t);
     if (bin < BINS) r->bins[bin][0] += t->nll, r->bins[bin][1] += t->kld;
-    const double n = (double)r->n, mean = r->nll / n, kld = r->kld / n;
-    const double se = sqrt(fmax(r->nll2 / n - mean * mean, 0) / n), kse = sqrt(fmax(r->kld2 / n - kld * kld, 0) / n);
-    char note[96];
-    if (r->reference)
-        snprintf(note, sizeof note, "ppl %.3f +- %.3f, KL %.5f +- %.5f", exp(mean), exp(mean) * se, kld, kse);
-    else snprintf(note, sizeof note, "ppl %.3f +- %.3f", exp(mean), exp(mean) * se);
-    cli_progress_note(note);
 }
 
 /* ---- the page --------------------------------------------------------------------------------------------------- */
@@ -210,7 +198,7 @@ static void put_quantiles(chart *figure, const precis_eval_result *e)
 static void put_parts(chart *figure, const running *r, int what)
 {
     chart_series *s = chart_add(figure, "64 tokens", true);
-    for (size_t i = 0; i < r->n / BIN && i < BINS && i < CHART_POINTS; i++) {
+    for (size_t i = 0; i < r->sums.n / BIN && i < BINS && i < CHART_POINTS; i++) {
         const double v = r->bins[i][what] / BIN;
         chart_put(s, (double)(i * BIN + BIN / 2), what ? v : exp(v));
     }
@@ -259,7 +247,7 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     int rc = st ? -1 : cli_add_adapters(c, m, false);
     static running run; /* of one call: it is large */
-    run = (running){ .reference = cli_has(c, "--against") || o->logits };
+    run = (running){ .sums.reference = cli_has(c, "--against") || o->logits };
     const char *html = cli_get(c, "--html");
     precis_eval_options own = *o;
     if (!st) own.arithmetic = precis_arithmetic_for(c->ctx, m, o->arithmetic);
@@ -273,12 +261,14 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
             if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &own, &e);
             cli_progress_note("");
             const bool part = st == PRECIS_ECANCELED && e.windows;
-            if (part) cli_error(c, "stopped: what follows is of the first %llu windows", (unsigned long long)e.windows);
+            if (part)
+                cli_error(c, "stopped: what follows is of the first %llu windows%s", (unsigned long long)e.windows,
+                          o->logits ? "; logits that were not there are not kept" : "");
             if (html && (!st || part))
                 rc = page_write(c, html, fill_page, &(eval_page){ c, &e, &run });
             if (rc >= 0) {}
             else if (st && !part) rc = cli_fail(c, st);
-            else rc = c->json ? print_eval_json(c, &e) : print_eval_text(c, &e);
+            else rc = c->json ? print_eval_json(c, &e, part) : print_eval_text(c, &e);
             if (part) rc = EXIT_INTERRUPTED;
         }
     }
@@ -328,7 +318,9 @@ const cli_command cli_eval = {
     "Every figure has its standard error over tokens. Tasks follow "
     "lm-evaluation-harness: acc and acc_norm by log-likelihood.\n"
     "The gate asks whether the loss stays below a margin, with 95 % over "
-    "all texts and tasks together (docs/gate.md).",
+    "all texts and tasks together (docs/gate.md).\n"
+    "Figures so far stand beside the bar. Ctrl-C ends it with those of what was done (exit 130, no verdict); a second "
+    "one at once.",
     0, 1, options, run,
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
     "  precis eval small.gguf --against model.gguf --logits model.logits.gguf\n"

@@ -1,5 +1,7 @@
 /* eval_net.c - `eval` of a net of arrays: accuracy, mIoU or mAP, agreement with another net, and the gate. */
+#include "eval.h"
 #include "samples.h"
+#include "term.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -50,9 +52,10 @@ static json_t *gate_json(const precis_gate_result *g)
 }
 
 /* The names that scripts rely on are always there: accuracy, n, agree, sqnr_db. */
-static json_t *figures_json(const precis_eval_net_result *r, bool gate)
+static json_t *figures_json(const precis_eval_net_result *r, bool gate, bool stopped)
 {
-    json_t *o = json_pack("{s:I, s:n, s:n, s:n}", "n", (json_int_t)r->n, "accuracy", "agree", "sqnr_db");
+    json_t *o = json_pack("{s:I, s:n, s:n, s:n, s:b}", "n", (json_int_t)r->n, "accuracy", "agree", "sqnr_db",
+                          "stopped", stopped);
     if (r->score) {
         json_object_set_new(o, "score", json_string(r->score));
         put_interval(o, r->score, "", r->net);
@@ -79,7 +82,7 @@ static json_t *figures_json(const precis_eval_net_result *r, bool gate)
             json_object_set_new(o, "mcnemar_p", json_real(r->mcnemar));
         }
     }
-    if (gate) json_object_set_new(o, "gate", gate_json(&r->gate));
+    if (gate) json_object_set_new(o, "gate", stopped ? json_null() : gate_json(&r->gate));
     return o;
 }
 
@@ -124,10 +127,13 @@ static int compare_nodes(cli *c, precis_net *net, precis_net *reference, precis_
 {
     precis_node_errors *e;
     const precis_status st = precis_eval_nodes(c->ctx, net, reference, samples, &e);
-    if (st) return cli_fail(c, st);
-    const int rc = cli_print_nodes(c, e);
+    if (!e) return cli_fail(c, st);
+    if (st)
+        cli_error(c, "stopped: what follows is of the first %llu samples",
+                  (unsigned long long)precis_node_errors_samples(e));
+    const int rc = cli_print_nodes(c, e, st != PRECIS_OK);
     precis_node_errors_close(&e);
-    return rc;
+    return st ? EXIT_INTERRUPTED : rc;
 }
 
 static int net_options(cli *c, precis_eval_net_options *o, precis_samples_options *so)
@@ -163,6 +169,22 @@ static int net_options(cli *c, precis_eval_net_options *o, precis_samples_option
     return -1;
 }
 
+/* The figures, and the exit code that they are. */
+static int give_figures(cli *c, const precis_eval_net_result *r, bool stopped)
+{
+    const bool gate = cli_has(c, "--gate");
+    if (stopped)
+        cli_error(c, "stopped: what follows is of the first %llu samples%s", (unsigned long long)r->n,
+                  gate ? ", without a verdict" : "");
+    if (!c->json) print_figures(r, gate && !stopped);
+    const int rc = c->json ? cli_print_json(c, figures_json(r, gate, stopped)) : cli_done(c);
+    if (stopped) return EXIT_INTERRUPTED;
+    if (!gate || rc != EXIT_DONE) return rc;
+    return r->gate.verdict == PRECIS_ACCEPT   ? EXIT_DONE
+           : r->gate.verdict == PRECIS_REJECT ? EXIT_NEGATIVE
+                                              : EXIT_UNDECIDED;
+}
+
 int cli_net_eval(cli *c)
 {
     precis_eval_net_options o = PRECIS_EVAL_NET_OPTIONS_INIT;
@@ -173,22 +195,17 @@ int cli_net_eval(cli *c)
     int rc = for_nets(c);
     if (rc < 0) rc = net_options(c, &o, &so);
     if (rc >= 0) return rc;
+    o.each = cli_running_net;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (!st && cli_has(c, "--against")) st = precis_net_open(c->ctx, &reference, cli_get(c, "--against"));
     if (!st) st = cli_samples_open(c, "--data", net, &so, &samples);
     const bool nodes = cli_has(c, "--nodes");
     if (!st && nodes) rc = compare_nodes(c, net, reference, samples);
     else if (!st) st = precis_eval_net(c->ctx, net, reference, samples, &o, &r);
-    if (st) rc = cli_fail(c, st);
-    else if (!nodes) {
-        const bool gate = cli_has(c, "--gate");
-        if (!c->json) print_figures(&r, gate);
-        rc = c->json ? cli_print_json(c, figures_json(&r, gate)) : cli_done(c);
-        if (gate && rc == EXIT_DONE)
-            rc = r.gate.verdict == PRECIS_ACCEPT   ? EXIT_DONE
-                 : r.gate.verdict == PRECIS_REJECT ? EXIT_NEGATIVE
-                                                   : EXIT_UNDECIDED;
-    }
+    const bool part = st == PRECIS_ECANCELED && r.n;
+    cli_progress_note("");
+    if (st && !part) rc = cli_fail(c, st);
+    else if (!nodes) rc = give_figures(c, &r, part);
     precis_samples_close(&samples);
     precis_net_close(&reference);
     precis_net_close(&net);

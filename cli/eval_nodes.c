@@ -34,7 +34,7 @@ static void print_decibels(double v)
     else printf(" %8s", v > 0 ? "-" : "none");
 }
 
-int cli_print_nodes(cli *c, const precis_node_errors *e)
+int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped)
 {
     char name[256];
     json_t *nodes = json_array(), *worst = json_array();
@@ -60,7 +60,8 @@ int cli_print_nodes(cli *c, const precis_node_errors *e)
         if (isinf(n->why.gain_db)) printf("    %s: it loses nothing\n", n->why.option);
         else printf("    %s: %.1f dB more, to %.1f\n", n->why.option, n->why.gain_db, n->added_db + n->why.gain_db);
     }
-    if (c->json) return cli_print_json(c, json_pack("{s:o, s:o}", "nodes", nodes, "worst", worst));
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:o, s:o, s:b}", "nodes", nodes, "worst", worst, "stopped", stopped));
     json_decref(nodes);
     json_decref(worst);
     return cli_done(c);

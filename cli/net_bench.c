@@ -32,7 +32,8 @@ static size_t bytes_of(const char *type)
     return 0;
 }
 
-/* An input of the shape that the net says, with `size` for what it leaves open. Each: the memory, or NULL. */
+/* An input of the shape that the net says, with `size` for what it leaves open; 0: one sample of 128 (tokens, steps,
+ * rows and columns: with one of these nothing is as it will be). Each: the memory, or NULL. */
 static int make_input(cli *c, const precis_net *net, size_t i, int64_t size, precis_array *a)
 {
     const precis_status st = precis_net_input(net, i, a);
@@ -40,7 +41,7 @@ static int make_input(cli *c, const precis_net *net, size_t i, int64_t size, pre
     uint64_t count = 1;
     const size_t each = bytes_of(a->type);
     for (uint32_t d = 0; d < a->dims; d++) {
-        if (a->shape[d] < 0) a->shape[d] = size;
+        if (a->shape[d] < 0) a->shape[d] = size ? size : d ? 128 : 1;
         if (a->shape[d] && count > ((uint64_t)1 << 31) / (uint64_t)a->shape[d]) count = (uint64_t)1 << 40;
         else count *= (uint64_t)a->shape[d];
     }

@@ -1,39 +1,81 @@
-/* net_predict.c - `plan`, and `--speed` of `quant` and `plan`: what each node of a net takes in float and in codes,
- * measured here, and the sum beside what the written net takes. */
+/* net_predict.c - `plan` and `quant` of nets: what each node takes in float and in codes, measured here, which products
+ * stay in float because they are slower in codes, and the sum beside what the written net takes. */
 #include "quant_net.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-int cli_net_predict(cli *c, precis_net_quant_options *o, bool always, cli_predicted *p)
+#define SHORT 0.05 /* seconds for each of what is measured, where --speed does not ask for more */
+
+/* Is a product that is slower in codes left in float without being asked for? Who wants another's placements, or all in
+ * int8, has them; with weights alone all arithmetic is in float anyway. */
+static bool decides(const cli *c, const precis_net_quant_options *o)
+{
+    const bool as_others = o->backend || (o->like && strcmp(o->like, "precis") != 0);
+    return !o->all && (cli_has(c, "--speed") || !(as_others || cli_has(c, "--weight-only")));
+}
+
+/* What the net is measured on: a sample, unless a size is given, and numbers that are made up. */
+static precis_status measured_on(const cli_predicted *p, const precis_array **list, size_t *n)
+{
+    *list = p->in.list;
+    *n = p->samples ? precis_net_inputs(p->net) : p->in.n;
+    return p->samples ? precis_samples_read(p->samples, 0, 1, list) : PRECIS_OK;
+}
+
+static precis_status predict_net(cli *c, const precis_net_quant_options *o, cli_predicted *p)
+{
+    precis_net_predict_options with = PRECIS_NET_PREDICT_OPTIONS_INIT;
+    precis_status st = measured_on(p, &with.inputs, &with.n);
+    with.quant = o;
+    with.kept = cli_kept(c);
+    if (!p->asked) with.seconds = SHORT;
+    if (!st) st = precis_net_predict_open(c->ctx, &p->p, c->args[0], &with);
+    return st;
+}
+
+static bool is_of_size(precis_status st) { return st != PRECIS_ENOMEM && st != PRECIS_ECANCELED; }
+
+/* On samples, on numbers of the size that is given, or of the first usual one that the net takes. */
+static int measure_any(cli *c, const precis_net_quant_options *o, cli_predicted *p, precis_status *st)
 {
     int64_t size;
-    const bool asked = cli_has(c, "--speed");
-    *p = (cli_predicted){ 0 };
-    if (!asked && !always) {
-        if (cli_get(c, "--size")) return cli_usage(c, "--size goes with --speed");
-        return -1;
-    }
     if (!cli_int(c, "--size", 1, 1, 1 << 20, &size)) return EXIT_USAGE;
+    const int64_t sizes[] = { cli_get(c, "--size") ? size : 0, 224, 1 };
+    const size_t n = p->samples || cli_get(c, "--size") ? 1 : sizeof sizes / sizeof *sizes;
+    int rc = -1;
+    for (size_t i = 0; i < n && rc < 0 && (!i || (*st && is_of_size(*st))); i++) {
+        cli_net_inputs_free(c, &p->in);
+        p->in = (cli_net_inputs_made){ 0 };
+        if (!p->samples) rc = cli_net_inputs(c, p->net, sizes[i], &p->in);
+        if (rc < 0) *st = predict_net(c, o, p);
+    }
+    return rc;
+}
+
+int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples, bool elsewhere, cli_predicted *p)
+{
+    *p = (cli_predicted){ .asked = cli_has(c, "--speed") };
+    if (p->asked && cli_has(c, "--no-speed")) return cli_usage(c, "--speed and --no-speed: choose one");
+    if (cli_has(c, "--no-speed") || (elsewhere && !p->asked))
+        return cli_get(c, "--size") ? cli_usage(c, "--size goes with --speed; nothing is measured here") : -1;
+    if (samples && precis_samples_count(samples) && !cli_get(c, "--size")) p->samples = samples;
     precis_status st = precis_net_open(c->ctx, &p->net, c->args[0]);
     if (st) return cli_fail(c, st);
-    const int rc = cli_net_inputs(c, p->net, size, &p->in);
+    const int rc = measure_any(c, o, p, &st);
     if (rc >= 0) return rc;
-    precis_net_predict_options with = PRECIS_NET_PREDICT_OPTIONS_INIT;
-    with.quant = o;
-    with.inputs = p->in.list;
-    with.n = p->in.n;
-    with.kept = cli_kept(c);
-    if (!asked) with.seconds = 0.05;
-    st = precis_net_predict_open(c->ctx, &p->p, c->args[0], &with);
-    if (st && !asked && st != PRECIS_ENOMEM && st != PRECIS_ECANCELED) {
-        if (!c->quiet) fprintf(stderr, "note: what nodes take is not known: %s\n", precis_ctx_message(c->ctx));
+    if (st && !p->asked && is_of_size(st)) {
+        snprintf(p->note, sizeof p->note, "%s", precis_ctx_message(c->ctx));
         return -1;
     }
     if (st) return cli_fail(c, st);
-    precis_net_predict_sum(p->p, &p->in_float, &p->predicted);
-    if (asked && !o->all) o->floats = precis_net_predict_floats(p->p, &o->n_floats);
+    if (decides(c, o)) {
+        o->floats = precis_net_predict_floats(p->p, &o->n_floats);
+        o->reasons = precis_net_predict_reasons(p->p);
+        o->n_reasons = o->n_floats;
+    }
+    precis_net_predict_sum(p->p, decides(c, o), &p->in_float, &p->predicted);
     return -1;
 }
 
@@ -42,11 +84,14 @@ int cli_net_measure(cli *c, const char *path, cli_predicted *p)
     precis_net *net = NULL;
     precis_net_bench_options o = PRECIS_NET_BENCH_OPTIONS_INIT;
     precis_net_speed r = { .size = sizeof r };
-    o.seconds = 1.0 / 3;
+    const precis_array *list;
+    size_t n;
+    o.seconds = p->asked ? 1.0 / 3 : SHORT;
     o.net_alone = 1;
     if (!p->p) return -1;
     precis_status st = precis_net_open(c->ctx, &net, path);
-    if (!st) st = precis_net_bench(net, p->in.list, p->in.n, &o, &r);
+    if (!st) st = measured_on(p, &list, &n);
+    if (!st) st = precis_net_bench(net, list, n, &o, &r);
     precis_net_close(&net);
     p->measured = r.seconds;
     return st ? cli_fail(c, st) : -1;
@@ -57,6 +102,12 @@ void cli_net_predict_close(cli *c, cli_predicted *p)
     precis_net_predict_close(&p->p);
     cli_net_inputs_free(c, &p->in);
     precis_net_close(&p->net);
+}
+
+void cli_predicted_note(const cli *c, const cli_predicted *p)
+{
+    if (*p->note && !c->quiet)
+        fprintf(stderr, "note: what nodes take is not known, so none stays in float for it: %s\n", p->note);
 }
 
 /* Nodes are those of the report, in its order. */
@@ -76,12 +127,12 @@ void cli_predicted_json(const cli_predicted *p, json_t *all, json_t *nodes)
     if (p->measured > 0) json_object_set_new(all, "measured_ms", json_real(1e3 * p->measured));
 }
 
-void cli_print_predicted(const cli *c, const cli_predicted *p)
+void cli_print_predicted(const cli *c, const cli_predicted *p, bool nodes)
 {
     precis_net_prediction n = { .size = sizeof n };
     if (!p->p || c->quiet) return;
-    printf("%9s %9s  %-16s %s\n", "float ms", "int8 ms", "kernel", "node");
-    for (size_t i = 0; precis_net_predict_node(p->p, i, &n); i++) {
+    if (nodes) printf("%9s %9s  %-16s %s\n", "float ms", "int8 ms", "kernel", "node");
+    for (size_t i = 0; nodes && precis_net_predict_node(p->p, i, &n); i++) {
         char name[256];
         snprintf(name, sizeof name, "%s", n.name);
         if (!*n.kernel) continue; /* another node has it */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* The values of --float. */
-static int asked_floats(cli *c, precis_net_quant_options *o)
+int cli_net_floats(cli *c, precis_net_quant_options *o)
 {
     static const char *patterns[64];
     size_t n = 0;
@@ -35,13 +35,12 @@ static int search_with(cli *c, precis_samples *calib, precis_samples *data, prec
     return -1;
 }
 
-int cli_net_floats(cli *c, precis_samples *calib, const precis_samples_options *so, precis_net_quant_options *o,
+int cli_net_search(cli *c, precis_samples *calib, const precis_samples_options *so, precis_net_quant_options *o,
                    precis_net_search **search)
 {
     static const char *const of_search[] = { "--data", "--labels", "--detections", "--sequence", "--blank", "--mask" };
     *search = NULL;
-    int rc = asked_floats(c, o);
-    if (rc >= 0) return rc;
+    int rc;
     if (!cli_has(c, "--max-drop")) {
         for (size_t i = 0; i < sizeof of_search / sizeof *of_search; i++)
             if (so && cli_has(c, of_search[i])) return cli_usage(c, "%s goes with --max-drop", of_search[i]);

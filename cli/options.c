@@ -349,17 +349,27 @@ void cli_texts_close(const cli *c, cli_texts *t)
 }
 
 precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate,
-                             precis_imatrix **im)
+                             precis_effort effort, precis_imatrix **im)
 {
     enum { LARGE = 300000000, TOKENS = 2048 };
     precis_calibrate_options o = *calibrate;
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
-    if (info.parameters > LARGE && o.n_texts && (!o.tokens || o.tokens > TOKENS)) o.tokens = TOKENS;
+    const bool timed = effort == PRECIS_EFFORT_DEFAULT || effort == PRECIS_EFFORT_BEST;
+    if (timed && info.parameters > LARGE && o.n_texts && (!o.tokens || o.tokens > TOKENS)) o.tokens = TOKENS;
     int kept;
     if (!cli_has(c, "--imatrix")) return precis_calibrate_kept(c->ctx, im, m, &o, cli_kept(c), &kept);
     const precis_status st = precis_imatrix_open(c->ctx, im, cli_get(c, "--imatrix"));
     return st ? st : precis_imatrix_check(*im, m);
+}
+
+void cli_context_beyond(cli *c, uint64_t context, uint64_t known)
+{
+    char line[160];
+    if (!known || context <= known) return;
+    snprintf(line, sizeof line, "a context of %llu tokens, but the model was made for %llu: beyond those it has learnt "
+             "nothing", (unsigned long long)context, (unsigned long long)known);
+    cli_warn(c, line);
 }
 
 void cli_print_types(const precis_plan *plan)

@@ -21,15 +21,15 @@ static const cli_option options[] = {
     { "--no-profile", 0, NULL, "do not measure: factors of a tensor's class, and no prediction" },
     { "--time-limit", 0, "SECONDS", "of the profile (default 600)" },
     { "--effort", 0, "LEVEL",
-      "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, "
-      "within the time limit" },
+      "fast and normal (default, as in quant): by gradients, seconds to a minute; best (default with --time-limit and "
+      "--target-ram): by swapping one tensor after another, within the time limit" },
     { "--types", 0, "LIST",
       "types to choose from (default: all that fit; those with books of vectors only where search codes and "
       "costs were measured, below 3.5 bits per weight; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
     { "--method", 0, "NAME",
-      "how weights will be coded (default search); what gptq and others gain over it is in the prediction where the "
-      "profile measured it" },
+      "how weights will be coded (default: as quant does under a budget, gptq or search); what it gains over search is "
+      "in the prediction where the profile measured it" },
     { "--kv", 0, "TYPE",
       "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
     { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
@@ -66,6 +66,7 @@ static int plan_json(cli *c, const precis_planning *p, const char *method, const
     json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
     json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
     json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
+    json_object_set_new(o, "coder", json_string(method));
     json_object_set_new(o, "gains", json_integer((json_int_t)p->gains));
     json_object_set_new(o, "decode_tok_s", isfinite(p->tok_s) ? json_real(p->tok_s) : json_null());
     json_object_set_new(o, "read_bytes_s", p->read_bytes_s > 0 ? json_real(p->read_bytes_s) : json_null());
@@ -99,7 +100,7 @@ static void speed_rows(cli *c, const precis_planning *p)
     putchar('\n');
 }
 
-static int plan_text(cli *c, const precis_planning *p, const char *out)
+static int plan_text(cli *c, const precis_planning *p, const char *method, const char *out)
 {
     char a[32], b[32];
     cli_print_types(p->plan);
@@ -113,6 +114,7 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
     if (isfinite(p->kld))
         printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0],
                p->interval[1]);
+    if (isfinite(p->kld)) printf("%-28s %s\n", "  of codes by", method);
     if (isfinite(p->tok_s)) {
         printf("%-28s %.1f", "tokens per second, predicted", p->tok_s);
         if (p->read_bytes_s > 0) printf(", while memory is read at %s/s", cli_bytes(p->read_bytes_s, b));
@@ -229,24 +231,38 @@ static int write_page(cli *c, const precis_model *m, const precis_planning_optio
 /* What a plan rests on, read or made. */
 typedef struct { precis_imatrix *imatrix; precis_profile *profile; } measured;
 
+/* One figure for one model and one budget: where nobody says otherwise, costs are measured as `quant` measures them, of
+ * the codes that it makes. Types of the cache, which it does not choose, are told by swaps alone. */
+static void as_quant(cli *c, const precis_model *m, precis_planning_options *opts,
+                     const precis_calibrate_options *calibrate, precis_effort *effort)
+{
+    const bool swaps = *effort == PRECIS_EFFORT_BEST || cli_has(c, "--target-ram") || cli_has(c, "--time-limit");
+    if (swaps || cli_has(c, "--no-profile") || *effort == PRECIS_EFFORT_FAST) return;
+    precis_job_options job = PRECIS_JOB_OPTIONS_INIT;
+    job.quant = opts->quant;
+    job.calibrate = *calibrate;
+    opts->quant.method = precis_job_method(c->ctx, m, &job);
+    *effort = PRECIS_EFFORT_NORMAL;
+}
+
 /* What is read or can be refused comes first, before minutes are spent. */
-static precis_status measure(cli *c, const precis_model *m, const precis_planning_options *opts,
+static precis_status measure(cli *c, const precis_model *m, precis_planning_options *opts,
                              const precis_calibrate_options *calibrate, double limit, measured *out)
 {
     const bool given = cli_has(c, "--profile");
-    precis_planning_options early = *opts;
-    precis_status st = given ? precis_profile_open(c->ctx, &out->profile, cli_get(c, "--profile")) : PRECIS_OK;
-    early.quant.profile = out->profile;
-    if (!st) st = precis_planning_check(c->ctx, m, &early);
-    if (!st) st = cli_importance(c, m, calibrate, &out->imatrix);
-    if (st || given || cli_has(c, "--no-profile")) return st;
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
+    precis_status st = given ? precis_profile_open(c->ctx, &out->profile, cli_get(c, "--profile")) : PRECIS_OK;
+    opts->quant.profile = out->profile;
+    cli_effort(c, &o.effort); /* it was looked at before the work began */
+    if (!st) as_quant(c, m, opts, calibrate, &o.effort);
+    if (!st) st = precis_planning_check(c->ctx, m, opts);
+    if (!st) st = cli_importance(c, m, calibrate, o.effort, &out->imatrix);
+    if (st || given || cli_has(c, "--no-profile")) return st;
     o.calibrate = *calibrate;
     o.imatrix = out->imatrix;
     o.time_limit = limit;
-    o.method = cli_get(c, "--method");
+    o.method = opts->quant.method;
     o.folder = cli_kept(c);
-    cli_effort(c, &o.effort); /* it was looked at before the work began */
     return precis_profile_make(c->ctx, &out->profile, m, &o);
 }
 
@@ -298,7 +314,7 @@ static int run(cli *c)
         if (!st && out) st = precis_planning_save(c->ctx, &p, &o, out);
         const char *method = o.quant.method ? o.quant.method : "search";
         rc = st ? cli_fail(c, st) : write_page(c, m, &o, &p);
-        if (rc < 0) rc = c->json ? plan_json(c, &p, method, out) : plan_text(c, &p, out);
+        if (rc < 0) rc = c->json ? plan_json(c, &p, method, out) : plan_text(c, &p, method, out);
     }
     precis_planning_close(&p);
     precis_costs_close(&costs);

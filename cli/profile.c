@@ -143,7 +143,7 @@ static precis_status measure_tensors(cli *c, const precis_model *m, const precis
     o.folder = cli_kept(c);
     cli_effort(c, &o.effort); /* it was looked at before the work began */
     precis_status st = precis_profile_check(c->ctx, &o);
-    if (!st) st = cli_importance(c, m, calibrate, &im);
+    if (!st) st = cli_importance(c, m, calibrate, o.effort, &im);
     o.imatrix = im;
     if (!st) st = precis_profile_make(c->ctx, p, m, &o);
     precis_imatrix_close(&im);

@@ -79,10 +79,17 @@ int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total)
         fprintf(stderr, "%-10s %3.0f %%, %s left%s%s\n", stage, 100 * part, left, *note ? "; " : "", note);
         return 0;
     }
-    /* a line that is wider than the terminal would not be overwritten: the bar gives way first, then the note */
+    /* a line that is wider than the terminal would not be overwritten: the bar gives way first, then what goes on and
+     * how long, then the end of the note */
     const int room = width() - 1, fixed = 10 + 8 + 6 + (int)strlen(left), said = *note ? 2 + (int)strlen(note) : 0;
     int cells = room - fixed - said - 3;
     if (cells > 32) cells = 32;
+    bar.standing = true;
+    if (said && room - fixed < said) {
+        fprintf(stderr, "\r\033[K%3.0f %%  %.*s", 100 * part, room > 7 ? room - 7 : 0, note);
+        fflush(stderr);
+        return 0;
+    }
     fprintf(stderr, "\r\033[K%-10s ", stage);
     if (cells >= 4) {
         putc('[', stderr);
@@ -90,9 +97,8 @@ int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total)
         fputs("] ", stderr);
     }
     fprintf(stderr, "%3.0f %%  %s left", 100 * part, left);
-    if (said && room - fixed >= said) fprintf(stderr, "  %s", note);
+    if (said) fprintf(stderr, "  %s", note);
     fflush(stderr);
-    bar.standing = true;
     return 0;
 }
 

@@ -434,6 +434,7 @@ static int open_model(cli *c, precis_job_options *o, inputs *in)
         if (!st) {
             o->quant.kv = in->kv;
             o->type = in->types;
+            o->quant.fallback |= !o->quant.method; /* the plan counted on it */
             if (!o->quant.method) o->quant.method = in->method;
         }
     }
@@ -521,15 +522,21 @@ static int check_beside(const cli *c)
     return rc;
 }
 
+static int run_any(cli *c)
+{
+    return c->n_args && precis_net_probe(c->ctx, c->args[0]) ? cli_net_quant(c) : run(c);
+}
+
 static int run_or_replay(cli *c)
 {
-    if (c->n_args && !cli_has(c, "--replay") && precis_net_probe(c->ctx, c->args[0])) return cli_net_quant(c);
-    const int net = cli_only_nets(c);
-    if (net >= 0) return net;
+    const bool net = c->n_args && !cli_has(c, "--replay") && precis_net_probe(c->ctx, c->args[0]);
+    const int strange = net ? -1 : cli_only_nets(c);
+    if (strange >= 0) return strange;
     const int text = cli_need_text(c); /* its manifest names them */
     const int apart = text < 0 ? check_beside(c) : text;
     if (apart >= 0) return apart;
-    if (cli_has(c, "--replay")) return cli_manifest_replay(c, run);
+    if (net) return cli_net_quant(c);
+    if (cli_has(c, "--replay")) return cli_manifest_replay(c, run_any);
     const int streams = refuse_streams(c);
     if (streams >= 0) return streams;
     return c->n_args ? run(c) : cli_usage(c, "usage: precis quant MODEL [options]; --help says more");

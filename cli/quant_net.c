@@ -74,6 +74,7 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
     precis_net_coverage n = { .size = sizeof n };
     json_t *nodes = json_array();
     size_t whole = 0, floats = 0;
+    cli_predicted_note(c, m->speed);
     for (size_t i = 0; precis_net_quant_node(job, i, &n); i++) {
         char name[256];
         snprintf(name, sizeof name, "%s", n.name);
@@ -97,7 +98,7 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
     json_decref(nodes);
     char size[32];
     if (m->search) cli_print_search(c, m->search);
-    cli_print_predicted(c, m->speed);
+    cli_print_predicted(c, m->speed, !out || m->speed->asked);
     if (!out || m->as_c) printf("%zu nodes in integers, %zu in float\n", whole, floats);
     if (out && m->as_c) cli_net_c_print(out, m->as_c);
     else if (out)
@@ -159,17 +160,16 @@ int cli_net_plan(cli *c)
                                        "--qop",          "--per-channel", "--per-tensor",  "--activations",
                                        "--weights",      "--like",        "--backend",     "--symmetric",
                                        "--reduce-range", "--all-int8",    "--group",       "--float",
-                                       "--method",       "--speed",       "--size",          "--no-cache",
-                                       NULL };
+                                       "--method",       "--speed",       "--no-speed",    "--size",
+                                       "--no-cache",     NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
     int rc = only(c, own);
-    precis_net_search *search = NULL;
     cli_predicted speed = { 0 };
     if (rc < 0) rc = quant_options(c, &o);
-    if (rc < 0) rc = cli_net_floats(c, NULL, NULL, &o, &search);
-    if (rc < 0) rc = cli_net_predict(c, &o, true, &speed);
+    if (rc < 0) rc = cli_net_floats(c, &o);
+    if (rc < 0) rc = cli_net_predict(c, &o, NULL, false, &speed);
     if (rc >= 0) {
         cli_net_predict_close(c, &speed);
         return rc;
@@ -194,12 +194,38 @@ static int goes_over(cli *c)
     return st ? cli_fail(c, st) : coded ? cli_net_convert(c) : -1;
 }
 
+/* What has no form in C is refused before anything is calibrated. */
+static int in_c(cli *c, const precis_net_quant_options *o)
+{
+    const bool wide = o->activations && strstr(o->activations, "16");
+    const char *what = wide ? "--activations" : NULL, *instead = "--static --activations u8 --calib DATA";
+    if (o->whole) what = "--qop", instead = "--static --qdq --calib DATA";
+    if (cli_has(c, "--dynamic")) what = "--dynamic", instead = "--static --calib DATA, or --weight-only";
+    if (!what) return -1;
+    return cli_error(c, "%s: C files hold codes of 8 bits with ranges of a calibration, between Q and DQ, and so none "
+                     "by %s; instead: precis quant %s %s -o %s", c->args[0], what, c->args[0], instead,
+                     cli_get(c, "--output"));
+}
+
 /* The sizes of the samples, for a net that has no graph for any. */
 static precis_status assume(precis_net *net, precis_samples *k)
 {
     const precis_array *inputs;
     const precis_status st = precis_samples_read(k, 0, 1, &inputs);
     return st ? st : precis_net_assume(net, inputs, precis_net_inputs(net));
+}
+
+/* As C where as_c is not NULL; with its manifest. */
+static int write_net(cli *c, precis_net_quant *job, const precis_net_quant_options *o, const char *out,
+                     precis_net_file *file, precis_net_c_file *as_c)
+{
+    cli_net_made beside = { c, o, NULL };
+    precis_net_quant_manifest(job, cli_net_manifest, &beside);
+    const precis_status st =
+        as_c ? precis_net_quant_write_c(job, out, as_c) : precis_net_quant_write(job, out, file);
+    precis_net_quant_manifest(job, NULL, NULL);
+    free(beside.text);
+    return st ? cli_fail(c, st) : -1;
 }
 
 int cli_net_quant(cli *c)
@@ -212,7 +238,7 @@ int cli_net_quant(cli *c)
                                        "--resize",       "--crop",    "--mean",      "--std",         "--pixels",
                                        "--layout",       "--float",   "--max-drop",  "--data",        "--labels",
                                        "--detections",   "--speed",   "--size",      "--sequence",    "--blank",
-                                       "--mask",         "--no-cache", NULL };
+                                       "--mask",         "--no-speed", "--no-cache",  "--replay",      NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
@@ -224,26 +250,29 @@ int cli_net_quant(cli *c)
     precis_samples *k = NULL;
     precis_net_search *search = NULL;
     cli_predicted speed = { 0 };
+    json_t *replayed = NULL;
     int rc = only(c, own);
     if (rc < 0) rc = goes_over(c);
     if (rc < 0) rc = quant_options(c, &o);
     if (rc < 0) rc = cli_samples_options(c, &so);
     if (rc >= 0) return rc;
-    if ((rc = cli_net_form(c, out, &as_c)) >= 0) return rc;
+    if ((rc = cli_net_form(c, out, &as_c)) >= 0 || (as_c && (rc = in_c(c, &o)) >= 0)) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, &so, &k);
     if (!st && k && precis_samples_count(k)) st = assume(net, k);
     if (st) rc = cli_fail(c, st);
-    else rc = cli_net_floats(c, k, &so, &o, &search);
-    if (rc < 0) rc = cli_net_predict(c, &o, false, &speed);
+    else rc = cli_net_floats(c, &o);
+    if (rc < 0) rc = cli_net_replayed(c, &o, &replayed);
+    if (rc < 0) rc = cli_net_predict(c, &o, k, as_c, &speed);
+    if (rc < 0) rc = cli_net_search(c, k, &so, &o, &search);
     if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = cli_fail(c, st);
     if (rc < 0) rc = calibrate(c, job, k);
-    if (rc < 0 && (st = as_c ? precis_net_quant_write_c(job, out, &cf) : precis_net_quant_write(job, out, &file)))
-        rc = cli_fail(c, st);
+    if (rc < 0) rc = write_net(c, job, &o, out, &file, as_c ? &cf : NULL);
     if (rc < 0 && !as_c) rc = cli_net_measure(c, out, &speed);
     if (rc < 0) rc = report(c, job, &(made){ out, &file, search, as_c ? &cf : NULL, &speed });
     cli_net_predict_close(c, &speed);
+    cli_net_replayed_free(&o, &replayed);
     precis_net_quant_close(&job);
     precis_net_search_close(&search);
     precis_samples_close(&k);
@@ -258,7 +287,7 @@ int cli_only_nets(cli *c)
         "--per-channel", "--per-tensor", "--activations", "--weights",  "--symmetric", "--reduce-range",
         "--like",        "--backend",    "--all-int8",    "--group",    "--float",     "--max-drop",
         "--data",        "--labels",     "--detections",  "--speed",    "--size",      "--sequence",
-        "--blank",       "--mask",       NULL
+        "--blank",       "--mask",       "--no-speed",    NULL
     };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))

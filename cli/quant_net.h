@@ -19,11 +19,12 @@
     { "--group", 0, "N", "nets: weights int4: how many share a scale (default 32)" }, \
     { "--symmetric", 0, NULL, "nets: activations with their zero point in the middle" }, \
     { "--reduce-range", 0, NULL, "nets: weights with one bit less" }, \
-    { "--all-int8", 0, NULL, "nets: ops run in integers even where only ops in float read their results" }, \
+    { "--all-int8", 0, NULL, "nets: ops run in integers even where that is slower, or only ops in float read" }, \
     { "--like", 0, "NAME", "nets: placements and numbers of torch or onnxruntime" }, \
     { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }, \
-    { "--speed", 0, NULL, "nets: products slower in codes, as measured here, stay in float" }, \
-    { "--size", 0, "N", "nets: with --speed, the size of dimensions that have none (default 1)" }, \
+    { "--speed", 0, NULL, "nets: measure what each node takes for longer, and say it for all" }, \
+    { "--no-speed", 0, NULL, "nets: measure nothing; no product stays in float because it is slower in codes here" }, \
+    { "--size", 0, "N", "nets: what is measured has this size where the net says none (default: a sample's, 128)" }, \
     { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
 
 /* Of `quant` alone. */
@@ -36,16 +37,17 @@
     { "--blank", 0, "N", "nets: ctc's class that is nothing (default 0; -1: the last)" }, \
     { "--mask", 0, "NAME", "nets: with --max-drop, the input that is 0 at tokens that do not count" }
 
-/* Nodes that stay in float (net_search.c): those of --float, and with --max-drop those that lose too much. They live as
- * long as *search; close it. -1, or an exit code. */
-int cli_net_floats(cli *c, precis_samples *calib, const precis_samples_options *so, precis_net_quant_options *o,
+/* Nodes that stay in float (net_search.c): those of --float; and with --max-drop those that lose too much, which live
+ * as long as *search; close it. -1, or an exit code. */
+int cli_net_floats(cli *c, precis_net_quant_options *o);
+int cli_net_search(cli *c, precis_samples *calib, const precis_samples_options *so, precis_net_quant_options *o,
                    precis_net_search **search);
 /* What was tried: as lines, or as an object. */
 void cli_print_search(const cli *c, const precis_net_search *search);
 json_t *cli_search_json(const precis_net_search *search, double max_drop);
 
-/* Inputs of the shapes that the net says, with `size` for what it leaves open: those of --input, and made up. Free them
- * whatever it returns: -1, or an exit code. */
+/* Inputs of the shapes that the net says, with `size` for what it leaves open (0: 1 for the first dimension, 128 for
+ * others): those of --input, and made up. Free them whatever it returns: -1, or an exit code. */
 typedef struct cli_net_inputs_made {
     precis_array *list;
     bool *made; /* in memory of our own */
@@ -54,20 +56,31 @@ typedef struct cli_net_inputs_made {
 int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out);
 void cli_net_inputs_free(cli *c, cli_net_inputs_made *in);
 
-/* --speed (net_predict.c): p->p is NULL without it, but where it is always told (a little shorter, and of what cannot
- * run nothing is told). With it o gets the slower nodes as nodes in float, but with --all-int8; they live as long as
- * *p. -1, or an exit code. */
+/* What nodes take, measured here (net_predict.c): on a sample, or on made-up numbers; with --speed a little longer. o
+ * gets the slower nodes as nodes in float where they are to stay there; they live as long as *p. elsewhere: what is
+ * written runs on another machine, so nothing is measured without --speed. p->p is NULL where nothing was; why, where
+ * that is for the net, p->note says. -1, or an exit code. */
 typedef struct cli_predicted {
     precis_net_predicted *p;
     precis_net *net; /* whose names the inputs have */
+    precis_samples *samples; /* the caller's; NULL: `in` */
     cli_net_inputs_made in;
+    bool asked;
+    char note[300];
     double in_float, predicted, measured; /* seconds; measured 0: not yet */
 } cli_predicted;
-int cli_net_predict(cli *c, precis_net_quant_options *o, bool always, cli_predicted *p);
+int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples, bool elsewhere, cli_predicted *p);
 int cli_net_measure(cli *c, const char *path, cli_predicted *p); /* the file that was written */
+/* OUT.manifest.json beside a quantized net (net_manifest.c); and what a replay's manifest leaves in float, until it is
+ * freed. -1, or an exit code. */
+typedef struct { const cli *c; const precis_net_quant_options *o; char *text; } cli_net_made; /* text: to be freed */
+precis_status cli_net_manifest(void *user, const char *sha256, uint64_t bytes, const char **text, size_t *len);
+int cli_net_replayed(cli *c, precis_net_quant_options *o, json_t **keeps);
+void cli_net_replayed_free(precis_net_quant_options *o, json_t **keeps);
+void cli_predicted_note(const cli *c, const cli_predicted *p);
 void cli_net_predict_close(cli *c, cli_predicted *p);
 void cli_predicted_json(const cli_predicted *p, json_t *all, json_t *nodes);
-void cli_print_predicted(const cli *c, const cli_predicted *p);
+void cli_print_predicted(const cli *c, const cli_predicted *p, bool nodes);
 
 /* Is the net written as C (1) or as ONNX (0)? By --format, or the name of the output. The exit code of what neither is;
  * -1: it is one. */

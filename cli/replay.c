@@ -2,6 +2,7 @@
  * taken by its last part from the manifest's own folder, or is what the user names instead; either way its hash
  * decides. */
 #include "cli.h"
+#include "precis/samples.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -74,24 +75,40 @@ static const char *own_value(const cli *c, const cli_option *o, int k)
     return NULL;
 }
 
-/* An object {option, path, sha256} of the manifest, and where it stands. */
+/* The value as NAME=FILE again, with the first n characters of `of` before it. */
+static int with_name(replay *r, const char *of, size_t n, const char **value)
+{
+    if (*value != cli_input_path(*value)) return -1; /* the user's own has its name */
+    const size_t length = strlen(*value);
+    char *own = r->n_owned < 256 ? cli_alloc(n + length + 1, 1) : NULL;
+    if (!own) return cli_no_memory(r->c);
+    memcpy(own, of, n);
+    memcpy(own + n, *value, length + 1);
+    *value = r->owned[r->n_owned++] = own;
+    return -1;
+}
+
+/* An object {option, path, sha256} of the manifest, of a net also {name}, and where it stands. */
 typedef struct { json_t *in; const char *where; } hashed;
 
 static int take_hashed(replay *r, const hashed *h, const cli_option *o, int k, const char *path, const char **value)
 {
     char how[64], hex[65];
     json_t *in = h->in;
-    const char *where = h->where;
+    const char *where = h->where, *name = json_string_value(json_object_get(in, "name")), *of_input = path;
+    const size_t n = name ? strlen(name) : 0; /* of a net's input: NAME=FILE */
     snprintf(how, sizeof how, "%s FILE", o->name);
     const char *option = text_at(r, in, where, "option"), *was = option ? text_at(r, in, where, "path") : NULL,
                *sha = was ? text_at(r, in, where, "sha256") : NULL;
     if (!sha) return EXIT_INPUT;
+    if (name && !strncmp(path, name, n) && path[n] == '=') path += n + 1;
     if (strcmp(option, o->name) || strcmp(was, path))
         return cli_error(r->c, "%s: %s is not the %s of its arguments", r->file, where, o->name);
     if (!(*value = stand_in(r, path, own_value(r->c, o, k), how))) return EXIT_INPUT;
-    const precis_status st = precis_sha256_file(r->c->ctx, *value, hex);
+    const precis_status st = precis_samples_sha256(r->c->ctx, cli_input_path(*value), hex);
     if (st) return cli_fail(r->c, st);
-    return strcmp(hex, sha) ? changed(r, *value, "it has", hex, sha) : -1;
+    if (strcmp(hex, sha)) return changed(r, *value, "it has", hex, sha);
+    return path == of_input ? -1 : with_name(r, of_input, n + 1, value);
 }
 
 /* Option number k of its name, of the manifest's value `path`: the value of the new call, whose hash is that of the
@@ -200,11 +217,14 @@ static int check_model(replay *r, const char **path)
     precis_model *m;
     if (!sha) return EXIT_INPUT;
     if (!(*path = stand_in(r, was, named, "precis quant MODEL --replay MANIFEST -o FILE"))) return EXIT_INPUT;
-    precis_status st = precis_model_open(r->c->ctx, &m, *path);
-    if (!st) st = precis_model_sha256(m, hex);
-    precis_model_close(&m);
+    const bool net = precis_net_probe(r->c->ctx, *path) != 0;
+    precis_status st = net ? precis_sha256_file(r->c->ctx, *path, hex) : precis_model_open(r->c->ctx, &m, *path);
+    if (!net) {
+        if (!st) st = precis_model_sha256(m, hex);
+        precis_model_close(&m);
+    }
     if (st) return cli_fail(r->c, st);
-    return strcmp(hex, sha) ? changed(r, *path, "its tensors have", hex, sha) : -1;
+    return strcmp(hex, sha) ? changed(r, *path, net ? "it has" : "its tensors have", hex, sha) : -1;
 }
 
 /* What kind of file it is, by which program, with which seed. */

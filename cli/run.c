@@ -78,7 +78,9 @@ static int finish(cli_talk *u, precis_status st)
     if (st) return cli_fail(c, st);
     precis_session_get_info(u->s, &info);
     if (info.finish == PRECIS_FINISH_CONTEXT) {
-        cli_error(c, "the context of %u tokens is full; a larger --ctx makes room", u->info.context);
+        const bool all = u->info.known_context && u->info.context >= u->info.known_context;
+        cli_error(c, "the context of %u tokens is full%s", u->info.context,
+                  all ? ", and the model was made for no more" : "; a larger --ctx makes room");
         return EXIT_RESOURCES;
     }
     if (u->stream) putchar('\n');
@@ -163,6 +165,7 @@ static int open_speaker(cli_talk *u, precis_runner_options *ro)
     if (!st) st = precis_tokenizer_open(c->ctx, &u->t, u->m);
     if (!st) st = precis_runner_open(c->ctx, &u->r, u->m, ro);
     if (!st) precis_runner_get_info(u->r, &u->info);
+    if (!st) cli_context_beyond(c, u->info.context, u->info.known_context);
     return st ? cli_fail(c, st) : EXIT_DONE;
 }
 

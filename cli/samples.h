@@ -21,6 +21,6 @@ precis_status cli_samples_open(cli *c, const char *option, const precis_net *net
 /* eval_net.c: `eval` of a net of arrays. */
 int cli_net_eval(cli *c);
 /* eval_nodes.c: what each node lost, and why. */
-int cli_print_nodes(cli *c, const precis_node_errors *e);
+int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped);
 
 #endif

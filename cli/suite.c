@@ -1,5 +1,6 @@
 /* suite.c - several texts and tasks at once, and the gate over them (precis/suite.h): what the options ask for. */
 #include "suite.h"
+#include "term.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -188,7 +189,12 @@ static int check_options(suite *s)
 static int open_suite(suite *s, const precis_eval_options *o)
 {
     precis_suite_options all = PRECIS_SUITE_OPTIONS_INIT;
-    all.eval = o;
+    precis_eval_options own = *o;
+    own.each = cli_running_token;
+    own.user = &s->running;
+    s->running.reference = s->ref != NULL;
+    all.eval = &own;
+    all.begin = cli_running_begin;
     all.task_window = cli_has(s->c, "--ctx") ? o->window : 0; /* of texts; a task's prompt takes what the model knows */
     all.max_kld = s->max_kld;
     all.max_ppl = s->max_ppl;
@@ -207,6 +213,23 @@ static int judged(const suite *s)
     return EXIT_UNDECIDED;
 }
 
+/* When it was stopped, what there is is shown, but not kept, nor judged: a verdict is of the items that were asked
+ * for. */
+static int run_suite(suite *s)
+{
+    precis_suite_text text = { .size = sizeof text };
+    precis_suite_task task = { .size = sizeof task };
+    const precis_status st = precis_suite_run(s->suite);
+    cli_progress_note("");
+    s->stopped = st == PRECIS_ECANCELED &&
+                 (precis_suite_get_text(s->suite, 0, &text) || precis_suite_get_task(s->suite, 0, &task));
+    if (st && !s->stopped) return cli_fail(s->c, st);
+    if (s->stopped)
+        cli_error(s->c, "stopped: what follows is of the windows and items before, and is not kept%s",
+                  cli_has(s->c, "--gate") ? "; there is no verdict" : "");
+    return -1;
+}
+
 int cli_eval_suite(cli *c, const precis_model *m, const precis_model *ref, const precis_eval_options *o)
 {
     suite *s = cli_alloc(1, sizeof *s);
@@ -216,13 +239,11 @@ int cli_eval_suite(cli *c, const precis_model *m, const precis_model *ref, const
     if (rc < 0) rc = open_suite(s, o);
     if (rc < 0) rc = gather_texts(s);
     if (rc < 0) rc = gather_tasks(s);
-    if (rc < 0) {
-        const precis_status st = precis_suite_run(s->suite);
-        rc = st ? cli_fail(c, st) : -1;
-    }
-    if (rc < 0) rc = write_samples(s);
-    if (rc < 0 && (cli_has(c, "--gate") || cli_has(c, "--results"))) rc = remember(s);
+    if (rc < 0) rc = run_suite(s);
+    if (rc < 0 && !s->stopped) rc = write_samples(s);
+    if (rc < 0 && !s->stopped && (cli_has(c, "--gate") || cli_has(c, "--results"))) rc = remember(s);
     if (rc < 0) rc = c->json ? cli_suite_json(s) : cli_suite_text(s);
+    if (s->stopped) rc = EXIT_INTERRUPTED;
     if (!rc && cli_has(c, "--gate")) rc = judged(s);
     precis_suite_close(&s->suite);
     for (size_t i = 0; i < s->n_texts; i++) precis_text_free(c->ctx, s->texts[i]);

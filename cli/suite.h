@@ -11,6 +11,8 @@ typedef struct suite {
     precis_suite *suite;
     char *texts[PRECIS_SUITE_MOST]; /* NULL: one that is carried */
     size_t n_texts, n_tasks;
+    bool stopped; /* results are of what was done before */
+    cli_running running;
     double max_kld, max_ppl, max_drop;
 } suite;
 

@@ -103,7 +103,7 @@ static void each_group(const suite *s, const asked *a,
         if (!item.group || k < n || n == 256) continue;
         seen[n++] = item.group;
         const precis_task_result r = summary(a, item.group);
-        fn(user, a, item.group, &r);
+        if (r.items) fn(user, a, item.group, &r);
     }
 }
 
@@ -161,14 +161,15 @@ static uint64_t needed(const suite *s)
 
 int cli_suite_json(const suite *s)
 {
-    json_t *all = json_pack("{s:s}", "arithmetic", precis_arithmetic_name(s->arithmetic));
+    const char *arithmetic = precis_arithmetic_name(s->arithmetic);
+    json_t *all = json_pack("{s:s, s:b}", "arithmetic", arithmetic, "stopped", s->stopped);
     json_pool(s, all);
     if (s->n_texts) json_object_set_new(all, "domains", json_domains(s));
     if (s->n_tasks) json_object_set_new(all, "tasks", json_tasks(s));
     if (cli_has(s->c, "--gate")) {
-        const uint64_t most = needed(s);
+        const uint64_t most = s->stopped ? UINT64_MAX : needed(s);
         const char *verdict = precis_verdict_name(precis_suite_verdict(s->suite));
-        json_object_set_new(all, "verdict", json_string(verdict));
+        json_object_set_new(all, "verdict", s->stopped ? json_null() : json_string(verdict));
         json_object_set_new(all, "evidence", json_evidence(s));
         json_object_set_new(all, "items_needed", most == UINT64_MAX ? json_null() : json_integer((json_int_t)most));
     }
@@ -245,6 +246,6 @@ int cli_suite_text(const suite *s)
 {
     print_texts(s);
     print_tasks(s);
-    if (cli_has(s->c, "--gate")) print_gate(s);
+    if (cli_has(s->c, "--gate") && !s->stopped) print_gate(s);
     return cli_done(s->c);
 }

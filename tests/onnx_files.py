@@ -169,6 +169,16 @@ def hostile():
         deep = graph([node("If", ["c"], ["y"], then_branch=("graph", deep), else_branch=("graph", b""))], [], [Y])
     yield "nesting", model(deep), 3, "nest deeper"
     me = field(1, "Me") + field(4, "a") + field(5, "b") + field(7, node("Me", ["a"], ["b"], domain="mine")) + field(10, "mine")
+    yield "key_twice", one([node("Add", ["x", "w"], ["y"])], [tensor("w", F32, [4], None, external("data.bin", 0, 16) + field(13, field(1, "offset") + field(2, "8")))]), 3, "key offset twice"
+    yield "default", model(graph([node("Add", ["x", "w"], ["y"])], [X, port("w", F32, [3])], [Y], [floats("w", [4], [1] * 4)])), 3, "another shape as an initializer"
+    calls = lambda name, other: field(1, name) + field(4, "a") + field(5, "b") + field(10, "mine") + field(7, node(other, ["a"], ["c"], domain="mine")) + field(7, node(other, ["c"], ["b"], domain="mine"))
+    leaf = field(1, "F0") + field(4, "a") + field(5, "b") + field(10, "mine") + field(7, node("Relu", ["a"], ["b"])) + field(9, field(2, 17))
+    yield "function_twice", one([node("F0", ["x"], ["y"], domain="mine")], domains=["mine"], functions=[leaf, leaf]), 3, "F0 is there twice"
+    yield "function_bomb", one([node("F25", ["x"], ["y"], domain="mine")], domains=["mine"], functions=[leaf] + [calls(f"F{i}", f"F{i - 1}") for i in range(1, 26)]), 3, "more than 1000000 nodes"
+    again = graph([node("Identity", ["go"], ["on"]), node("Exp", ["a"], ["b"])], [port("i", I64, []), port("go", BOOL, []), port("a", F32, [])], [port("on", BOOL, []), port("b", F32, [])])
+    around = graph([node("Identity", ["go"], ["on"]), node("Loop", ["m", "go", "a"], ["b"], body=("graph", again))], [port("j", I64, []), port("go", BOOL, []), port("a", F32, [])], [port("on", BOOL, []), port("b", F32, [])])
+    yield "loop_bomb", one([node("Loop", ["m", "", "x"], ["y"], body=("graph", around))], [longs("m", [1000], [])]), 3, "more than 1000000 nodes"
+    yield "opsets", one([relu], domains=[f"d{i}" for i in range(300)]), 3, "more than 256 opsets"
     yield "recursion", one([node("Me", ["x"], ["y"], domain="mine")], domains=["mine"], functions=[me]), 3, "calls itself"
     for name, scale in (("nan", float("nan")), ("zero", 0.0), ("minus", -1.0), ("infinite", float("inf"))):
         yield f"scale_{name}", one([node("QuantizeLinear", ["x", "s"], ["q"], name="quant"), node("DequantizeLinear", ["q", "s"], ["y"])], [floats("s", [], [scale])]), 3, "quant"

@@ -61,7 +61,7 @@ PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *m
 /* Negative log-likelihood in nats of each id after the first, given those before it; needs no tokenizer. nll has n - 1
  * places. Of the options (NULL: the defaults) window and windows have no meaning here, and a KV type of NULL is f32 (or
  * what the model was made for), so that the figures are those of the weights alone. PRECIS_EINVAL for an id outside the
- * vocabulary or a KV type that is unknown. */
+ * vocabulary or a KV type that is unknown; PRECIS_ECANCELED: places that were not reached are NaN. */
 PRECIS_API precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n,
                                          const precis_eval_options *opts, double *nll);
 /* Encoders (BERT): the mean of a text's rows, of length 1; out has the model's width. The runner must allow as many
@@ -73,7 +73,8 @@ typedef struct precis_similarity {
     uint64_t pairs;
     double   spearman, pearson; /* of the cosine and the given score                                  */
 } precis_similarity;
-/* Pairs of sentences with a score, as CSV lines: sentence,sentence,score. */
+/* Pairs of sentences with a score, as CSV lines: sentence,sentence,score. PRECIS_ECANCELED: the result is of the pairs
+ * that were done (0: fewer than three). */
 PRECIS_API precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv,
                                                 size_t len, precis_arithmetic arithmetic, precis_similarity *result);
 /* The text of about 43 kB that is used when none is given; static storage. */

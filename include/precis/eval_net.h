@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+struct precis_eval_net_result;
 typedef struct precis_eval_net_options {
     uint32_t size;          /* sizeof of this struct, set by _INIT                                           */
     const char *labels;     /* .npy, .txt (a whole number in each line) or .json; NULL: by folders, or none  */
@@ -25,9 +26,12 @@ typedef struct precis_eval_net_options {
     int64_t     blank;      /* ctc: the class that is no element; negative: the last one                     */
     const char *mask;       /* pairs: the input that is 0 at tokens that do not count; NULL: attention_mask, if any */
     double      least;      /* boxes that the reference is said to have score that much; 0.25                */
+    /* After each run: n, score and net (NaN: not told yet), agree and sqnr_db of the samples so far; NULL: none */
+    void      (*each)(void *user, const struct precis_eval_net_result *so_far);
+    void       *user;
 } precis_eval_net_options;
 #define PRECIS_EVAL_NET_OPTIONS_INIT \
-    { sizeof(precis_eval_net_options), NULL, NULL, NULL, 0, 255, -1, NULL, 0, NULL, 0.25 }
+    { sizeof(precis_eval_net_options), NULL, NULL, NULL, 0, 255, -1, NULL, 0, NULL, 0.25, NULL, NULL }
 
 /* 95 %: Wilson's for shares of samples, else the bootstrap's over samples (seeded by the context). */
 typedef struct precis_interval { double value, low, high; } precis_interval;
@@ -55,7 +59,8 @@ typedef struct precis_eval_net_result {
 } precis_eval_net_result;
 
 /* Runs the net, and the reference (may be NULL) on the same samples. PRECIS_EINVAL: labels that are not the samples',
- * or of no form that suits the output, said with both; PRECIS_EFORMAT: an output is NaN, named with its sample. */
+ * or of no form that suits the output, said with both; PRECIS_EFORMAT: an output is NaN, named with its sample;
+ * PRECIS_ECANCELED: the result is of the n samples that were done (0: none), and without the gate. */
 PRECIS_API precis_status precis_eval_net(precis_ctx *ctx, precis_net *net, precis_net *reference,
                                          precis_samples *samples, const precis_eval_net_options *opts,
                                          precis_eval_net_result *result);
@@ -87,10 +92,12 @@ typedef struct precis_node_error {
 typedef struct precis_node_errors precis_node_errors;
 
 /* Both nets on all samples, value by value, matched by their names in the files (outputs of nodes; where a file has
- * others, by the nodes' names). The nets and samples must live as long. PRECIS_EINVAL: no names match. */
+ * others, by the nodes' names). The nets and samples must live as long. PRECIS_EINVAL: no names match.
+ * PRECIS_ECANCELED: *out is of the samples that were done; NULL: none were. */
 PRECIS_API precis_status precis_eval_nodes(precis_ctx *ctx, precis_net *net, precis_net *reference,
                                            precis_samples *samples, precis_node_errors **out);
 PRECIS_API size_t precis_node_errors_count(const precis_node_errors *e);
+PRECIS_API uint64_t precis_node_errors_samples(const precis_node_errors *e);
 /* In the order of the net; NULL behind the last. */
 PRECIS_API const precis_node_error *precis_node_errors_get(const precis_node_errors *e, size_t i);
 PRECIS_API void precis_node_errors_close(precis_node_errors **e);

@@ -82,6 +82,9 @@ typedef struct precis_job {
 PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path,
                                              const precis_job_options *opts, precis_job *job);
 PRECIS_API void precis_job_close(precis_job *job);
+/* The method that the job takes: the options' own, or what it chooses under a budget ("gptq"); NULL: search. Static
+ * storage, or the options'. A plan that is made for the job is made for it. */
+PRECIS_API const char *precis_job_method(precis_ctx *ctx, const precis_model *model, const precis_job_options *opts);
 
 /* ---- plan -------------------------------------------------------------------------------------------- */
 typedef struct precis_planning_options {

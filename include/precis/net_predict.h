@@ -44,9 +44,12 @@ PRECIS_API void precis_net_predict_close(precis_net_predicted **predicted);
 PRECIS_API int precis_net_predict_node(const precis_net_predicted *predicted, size_t i, precis_net_prediction *out);
 /* Nodes that are to stay in float, for precis_net_quant_options: those of the caller's options, and the slower ones. */
 PRECIS_API const char *const *precis_net_predict_floats(const precis_net_predicted *predicted, size_t *n);
-/* Seconds of a run: in float, and where the slower nodes stay in float (the sum over nodes, by the share of it that a
- * run of the trial took). */
-PRECIS_API void precis_net_predict_sum(const precis_net_predicted *predicted, double *in_float, double *in_integers);
+/* Why each of them does, for `reasons` there: the milliseconds of the slower ones, NULL of those that are asked for. */
+PRECIS_API const char *const *precis_net_predict_reasons(const precis_net_predicted *predicted);
+/* Seconds of a run: in float, and in integers, where the slower nodes may stay in float (the sum over nodes, by the
+ * share of it that a run of the trial took). */
+PRECIS_API void precis_net_predict_sum(const precis_net_predicted *predicted, int slower_in_float, double *in_float,
+                                       double *in_integers);
 
 #ifdef __cplusplus
 }

@@ -66,10 +66,12 @@ typedef struct precis_net_quant_options {
     const char *const *fused;  /* by_hand: nodes that may be part of the one before                                */
     size_t n_fused;
     int rough; /* for measuring speed: weights' scales are those of their ranges, and none is searched             */
+    const char *const *reasons; /* why the first n_reasons of floats do, in the coverage; NULL: it is asked for     */
+    size_t n_reasons;
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT                                                                                 \
     { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, \
-      0, NULL, 0, 0 }
+      0, NULL, 0, 0, NULL, 0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);
@@ -97,6 +99,14 @@ PRECIS_API precis_status precis_net_quant_see(precis_net_quant *job, const preci
 PRECIS_API precis_status precis_net_quant_samples(precis_net_quant *job, precis_samples *samples);
 /* All batches were seen once; after the last pass ranges become scales and the graph gets its codes. */
 PRECIS_API precis_status precis_net_quant_pass(precis_net_quant *job);
+/* What the files that are written from now on have beside them, PATH.manifest.json: a text that is asked for when a
+ * file is whole and has no name yet, from its SHA-256 (hexadecimal) and its bytes. It stays the caller's and lives
+ * until the call that writes returns; both get their names, or neither does. What is not PRECIS_OK ends that call. fn
+ * may be NULL. */
+typedef precis_status precis_net_manifest_fn(void *user, const char *sha256, uint64_t bytes, const char **text,
+                                             size_t *len);
+PRECIS_API void precis_net_quant_manifest(precis_net_quant *job, precis_net_manifest_fn *fn, void *user);
+
 /* The quantized net as an ONNX file: as precis_net_write. */
 PRECIS_API precis_status precis_net_quant_write(precis_net_quant *job, const char *path, precis_net_file *file);
 

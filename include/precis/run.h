@@ -119,6 +119,7 @@ typedef struct precis_runner_info {
     uint32_t page;                 /* tokens of a page of the KV cache */
     uint32_t pages, pages_held;    /* that there may be; that sequences hold now */
     uint64_t kv_held_bytes;        /* memory of pages so far; kv_bytes is what all of them take */
+    uint32_t known_context;        /* tokens that the model was made for; 0: it does not say */
 } precis_runner_info;
 PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
 

@@ -40,6 +40,9 @@ typedef struct precis_samples precis_samples;
 PRECIS_API precis_status precis_samples_open(precis_ctx *ctx, precis_samples **out, const precis_net *net,
                                              const char *const *sources, size_t n, const precis_samples_options *opts);
 PRECIS_API void precis_samples_close(precis_samples **samples);
+/* The SHA-256 of a source's file; of a folder, that of the names and hashes of its files (where it has none, of those
+ * of the folders in it), in the order in which samples come. path: without NAME=. */
+PRECIS_API precis_status precis_samples_sha256(precis_ctx *ctx, const char *path, char hex[65]);
 /* Another net gets them, too: runs take no more samples than both allow. PRECIS_EINVAL: it has other inputs. */
 PRECIS_API precis_status precis_samples_also(precis_samples *samples, const precis_net *net);
 PRECIS_API uint64_t precis_samples_count(const precis_samples *samples);

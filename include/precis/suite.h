@@ -13,12 +13,14 @@ typedef struct precis_suite precis_suite;
 
 typedef struct precis_suite_options {
     uint32_t size;        /* sizeof of this struct, set by _INIT                                                   */
-    const precis_eval_options *eval; /* of texts and tasks; its `each` is the suite's own; NULL: the usual ones     */
+    const precis_eval_options *eval; /* of texts and tasks; its `each` is called for both; NULL: the usual ones     */
     uint32_t task_window; /* tokens of a task's prompt; 0: what the model knows                                     */
     /* margins of the gate, each 0: it is not asked for. Nats per token; percent of the perplexity; part of the items */
     double   max_kld, max_ppl, max_drop;
+    /* Before each text and task, for the reference's answers once more, with the `user` of eval; NULL: none */
+    void   (*begin)(void *user, const char *name, int task);
 } precis_suite_options;
-#define PRECIS_SUITE_OPTIONS_INIT { sizeof(precis_suite_options), NULL, 0, 0, 0, 0 }
+#define PRECIS_SUITE_OPTIONS_INIT { sizeof(precis_suite_options), NULL, 0, 0, 0, 0, NULL }
 
 /* Models and texts are borrowed until the suite is closed; reference may be NULL. PRECIS_EINVAL: a margin without a
  * reference. */
@@ -32,10 +34,11 @@ PRECIS_API precis_status precis_suite_add_text(precis_suite *suite, const char *
 PRECIS_API precis_status precis_suite_add_task(precis_suite *suite, const char *name,
                                                const precis_task_options *opts);
 /* Evaluate everything, then the gate where margins are set. A text that the model cannot be evaluated on is named in
- * the message. Once per suite. */
+ * the message. Once per suite. PRECIS_ECANCELED: the results are of the windows and items that were done, without a
+ * verdict. */
 PRECIS_API precis_status precis_suite_run(precis_suite *suite);
 
-/* Results: 0 beyond the last, and what they point to is the suite's. */
+/* Results: 0 beyond the last that was evaluated, and what they point to is the suite's. */
 typedef struct precis_suite_text {
     uint32_t      size;   /* sizeof of this struct, set by the caller                                             */
     const char   *name, *sha256;

@@ -57,13 +57,16 @@ PRECIS_API precis_status precis_task_get(precis_ctx *ctx, const precis_task *tas
 
 /* What a model answered. */
 typedef struct precis_answer {
-    uint32_t choice, choice_second; /* index; of generated answers 1 when right                             */
+    uint32_t choice, choice_second; /* index, of generated answers a hash; PRECIS_UNANSWERED: not asked     */
     uint8_t  right, right_second;   /* by metric and by second, in the order of precis_task_info            */
     double   loglik;                /* of the right continuation, nats                                      */
     double   margin;                /* log-likelihood of the right choice less the best other               */
 } precis_answer;
 /* answers[items]. logliks (may be NULL): [items][PRECIS_TASK_CHOICES]. Of the options arithmetic, k_type and v_type
- * count; window is the context (0: 2048, or what the model knows); longer requests lose their beginning. */
+ * count; window is the context (0: 2048, or what the model knows); longer requests lose their beginning; `each` is
+ * called for each item (nll of the right continuation, NaN where answers are generated; same: it is right).
+ * PRECIS_ECANCELED: answers from where it was stopped are PRECIS_UNANSWERED. */
+#define PRECIS_UNANSWERED UINT32_MAX
 enum { PRECIS_TASK_CHOICES = 16 };
 PRECIS_API precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const precis_task *task,
                                           const precis_eval_options *opts, precis_answer *answers, double *logliks);
@@ -80,7 +83,7 @@ typedef struct precis_task_result {
     double   reference_sensitivity;
     double   perplexity;          /* of right continuations, per item (lambada); exp(-mean loglik)          */
 } precis_task_result;
-/* Of all items (group NULL), or of those of one group. reference may be NULL. */
+/* Of all items (group NULL), or of those of one group, that were answered, by the reference (may be NULL), too. */
 PRECIS_API void precis_task_summarize(const precis_task *task, const char *group, const precis_answer *answers,
                                       const precis_answer *reference, precis_task_result *result);
 

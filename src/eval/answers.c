@@ -227,7 +227,7 @@ static double length_of(const char *s)
 
 static precis_status choose(answerer *a, const pcs_item *item, bool per_length, precis_answer *out, double *logliks)
 {
-    double ll[PRECIS_TASK_CHOICES], best = -INFINITY, best_norm = -INFINITY, other = -INFINITY;
+    double ll[PRECIS_TASK_CHOICES] = { 0 }, best = -INFINITY, best_norm = -INFINITY, other = -INFINITY;
     uint32_t norm = 0;
     bool greedy = false;
     precis_status st = PRECIS_OK;
@@ -337,22 +337,30 @@ precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     answerer a;
     pcs_options_take(&o, sizeof o, opts);
+    for (size_t i = 0; i < t->n; i++) answers[i] = (precis_answer){ .choice = PRECIS_UNANSWERED };
     precis_status st = start(&a, ctx, model, &o);
     for (size_t i = 0; i < t->n && !st; i++) {
         const pcs_item *item = &t->items[i];
-        answers[i] = (precis_answer){ 0 };
+        precis_answer answer = { 0 };
         double *own = logliks ? logliks + i * PRECIS_TASK_CHOICES : NULL;
-        if (item->choices) st = choose(&a, item, !strcmp(t->kind->metric, "acc_norm"), &answers[i], own);
-        else st = generate(&a, item, &answers[i]);
+        if (item->choices) st = choose(&a, item, !strcmp(t->kind->metric, "acc_norm"), &answer, own);
+        else st = generate(&a, item, &answer);
         if (st == PRECIS_EINVAL) {
             char why[600];
             snprintf(why, sizeof why, "%s", precis_ctx_message(ctx));
             pcs_fail(ctx, st, "task %s, item %zu: %s", t->name, i + 1, why);
         }
+        if (!st) answers[i] = answer;
+        if (!st && o.each) o.each(o.user, &(precis_eval_token){ 0, -answer.loglik, NAN, answer.right });
         if (!st) st = pcs_progress(ctx, t->name, i + 1, t->n);
     }
     stop(&a);
     return st;
+}
+
+static bool is_answered(const precis_answer *a, const precis_answer *ref, size_t i)
+{
+    return a[i].choice != PRECIS_UNANSWERED && (!ref || ref[i].choice != PRECIS_UNANSWERED);
 }
 
 static double share_se(double p, size_t n) { return n > 1 ? sqrt(p * (1 - p) / (double)(n - 1)) : 0; }
@@ -373,6 +381,7 @@ void precis_task_summarize(const precis_task *t, const char *group, const precis
            moved = 0, ref_moved = 0;
     for (size_t i = 0; i < t->n; i++) {
         if (group && (!t->items[i].group || strcmp(group, t->items[i].group))) continue;
+        if (!is_answered(a, ref, i)) continue;
         r.items++;
         right += a[i].right;
         second += a[i].right_second;
@@ -384,7 +393,7 @@ void precis_task_summarize(const precis_task *t, const char *group, const precis
             r.to_wrong += ref[i].right && !a[i].right;
             r.to_right += !ref[i].right && a[i].right;
         }
-        if (t->kind->paired && i % 2 == 0 && i + 1 < t->n) {
+        if (t->kind->paired && i % 2 == 0 && i + 1 < t->n && is_answered(a, ref, i + 1)) {
             pairs++;
             both += a[i].right && a[i + 1].right;
             moved += a[i].choice != a[i + 1].choice;

@@ -400,6 +400,11 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     for (size_t i = 0; i < n && !st; i++)
         if (ids[i] < 0 || (uint32_t)ids[i] >= info.vocabulary)
             st = pcs_fail(ctx, PRECIS_EINVAL, "id %d is outside the vocabulary of %u", ids[i], info.vocabulary);
+    const int64_t known = st ? 0 : pcs_arch_int(model, "context_length", 0, NULL);
+    if (known > 0 && n > (uint64_t)known)
+        pcs_warn(ctx, "%zu ids, but the model was made for a context of %lld: beyond those it has learnt nothing", n,
+                 (long long)known);
+    for (size_t i = 0; i + 1 < n && !st; i++) nll[i] = NAN;
     for (size_t at = 0; at + 1 < n && !st;) {
         precis_row row[ROWS];
         score scores[ROWS];
@@ -411,6 +416,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
         if (!st) pcs_for(ctx, k, 1, score_rows, &what);
         for (uint32_t i = 0; i < k && !st; i++) nll[at + i] = scores[i].nll;
         at += k;
+        if (!st) st = pcs_progress(ctx, "evaluate", at, n - 1);
     }
     precis_runner_close(&r);
     return st;

@@ -136,11 +136,14 @@ precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model,
         want[n++] = of.score;
         if (!st) st = pcs_progress(ctx, "embed", (uint64_t)(p - copy), len);
     }
+    const bool part = st == PRECIS_ECANCELED && n >= 3;
+    if (part) st = PRECIS_OK;
     if (!st && n < 3) st = pcs_fail(ctx, PRECIS_EINVAL, "%zu pairs; lines are sentence,sentence,score", n);
     if (!st) st = pcs_ranks(ctx, got, n, rg);
     if (!st) st = pcs_ranks(ctx, want, n, rw);
     if (!st) all = (precis_similarity){ sizeof all, n, pcs_correlation(rg, rw, n), pcs_correlation(got, want, n) };
     pcs_options_give(result, &all, sizeof all);
+    if (part && !st) st = PRECIS_ECANCELED;
     pcs_free(ctx, a);
     pcs_free(ctx, got);
     pcs_free(ctx, copy);

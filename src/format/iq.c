@@ -51,7 +51,7 @@ static void combine(const pcs_iq *t, int n, const float *x, const float *w, cons
     }
 }
 
-/* The best entry for one vector under scale d; returns its cost. */
+/* The best entry for one vector under scale d, the first one where squares pass the range of F32; returns its cost. */
 static float search(const pcs_iq *t, const float *x, const float *w, float d, int shift, uint16_t *index)
 {
     float level[8], lo[256], hi[256];
@@ -60,6 +60,7 @@ static float search(const pcs_iq *t, const float *x, const float *w, float d, in
     combine(t, half, x, w, level, lo);
     combine(t, half, x + half, w + half, level, hi);
     float best = 3e38f;
+    *index = 0;
     for (uint32_t e = 0; e < t->entries; e++) {
         const float c = lo[t->grid[e] & ((1 << bits) - 1)] + hi[t->grid[e] >> bits];
         if (c < best) best = c, *index = (uint16_t)e;

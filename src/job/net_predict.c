@@ -24,7 +24,7 @@ struct precis_net_predicted {
     precis_net_quant_options quant;
     predicted_node *nodes;
     size_t n, n_floats;
-    const char **floats;
+    const char **floats, **reasons; /* [n_floats]; of the caller's own NULL, unless he says them */
     /* of a run of each; rest: of the trial, what belongs to no node; sum: over its nodes */
     double in_float, trial, rest, sum;
     bool of_trial;
@@ -62,7 +62,8 @@ static int take(void *user, const precis_net_node *node)
         return 0;
     }
     e->p.in_integers += node->seconds;
-    if (strcmp(node->name, e->p.name) && *e->p.kernel) return 0; /* what it became itself, not what is beside it */
+    /* What it became itself, or what multiplies for it; not what stands beside it, as codes of its operand do. */
+    if (strcmp(node->name, e->p.name) && !node->products && *e->p.kernel) return 0;
     e->p.kernel = pcs_arena_copy(&p->arena, node->op, strlen(node->op));
     if (!e->p.kernel) p->status = PRECIS_ENOMEM;
     return p->status != PRECIS_OK;
@@ -203,11 +204,20 @@ static precis_status leave_floats(precis_net_predicted *p)
 {
     size_t n = p->quant.n_floats;
     p->floats = pcs_arena_alloc(&p->arena, n + p->n + 1, sizeof *p->floats);
-    if (!p->floats) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < n; i++) p->floats[i] = p->quant.floats[i];
+    p->reasons = pcs_arena_alloc(&p->arena, n + p->n + 1, sizeof *p->reasons);
+    if (!p->floats || !p->reasons) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        p->floats[i] = p->quant.floats[i];
+        p->reasons[i] = i < p->quant.n_reasons ? p->quant.reasons[i] : NULL;
+    }
     for (size_t i = 0; i < p->n; i++) {
         const precis_net_prediction *e = &p->nodes[i].p;
-        if (e->slower) p->floats[n++] = e->name;
+        char why[160];
+        if (!e->slower) continue;
+        const int length = snprintf(why, sizeof why, "takes %.4f ms in int8 and %.4f ms in float on this machine",
+                                    1e3 * e->in_integers, 1e3 * e->in_float);
+        p->floats[n] = e->name;
+        if (!(p->reasons[n++] = pcs_arena_copy(&p->arena, why, (size_t)length))) return PRECIS_ENOMEM;
     }
     p->n_floats = n;
     return PRECIS_OK;
@@ -290,10 +300,15 @@ const char *const *precis_net_predict_floats(const precis_net_predicted *p, size
     return p->floats;
 }
 
-void precis_net_predict_sum(const precis_net_predicted *p, double *in_float, double *in_integers)
+const char *const *precis_net_predict_reasons(const precis_net_predicted *p) { return p->reasons; }
+
+void precis_net_predict_sum(const precis_net_predicted *p, int slower_in_float, double *in_float, double *in_integers)
 {
     double sum = p->rest;
-    for (size_t i = 0; i < p->n; i++) sum += p->nodes[i].p.slower ? p->nodes[i].p.in_float : p->nodes[i].p.in_integers;
+    for (size_t i = 0; i < p->n; i++) {
+        const precis_net_prediction *e = &p->nodes[i].p;
+        sum += slower_in_float && e->slower ? e->in_float : e->in_integers;
+    }
     *in_float = p->in_float;
     *in_integers = p->sum > 0 ? sum * p->trial / p->sum : 0;
 }

@@ -209,6 +209,7 @@ precis_status precis_net_search_open(precis_ctx *ctx, precis_net_search **out, c
     pcs_options_take(&s->eval, sizeof s->eval, s->o.eval);
     s->eval.max_drop = -1;
     s->n_given = s->quant.n_floats;
+    if (s->quant.n_reasons > s->n_given) s->quant.n_reasons = s->n_given;
     s->floats = pcs_arena_alloc(&s->arena, s->n_given + 1, sizeof *s->floats);
     precis_status st = s->floats ? PRECIS_OK : PRECIS_ENOMEM;
     for (size_t i = 0; i < s->n_given && !st; i++) s->floats[i] = s->quant.floats[i];

@@ -303,6 +303,10 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     if (st) return st;
     if (o->max_kld > 0 && !o->quant.profile)
         return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
+    const int64_t known = pcs_arch_int(m, "context_length", 0, NULL);
+    if (known > 0 && (int64_t)o->context > known)
+        pcs_warn(ctx, "a context of %u tokens, but the model was made for %lld: beyond those it has learnt nothing",
+                 o->context, (long long)known);
     pcs_caches caches = { .ctx = NULL };
     own.quant.method = method;
     rest = *o;
@@ -411,8 +415,10 @@ typedef struct {
 
 static precis_status wrong(const reader *r, const char *field, const char *why, const char *value)
 {
-    return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors[%zu].%s: %s%s%.60s%s", r->n, field, why, value ? " \"" : "",
-                    value ? value : "", value ? "\"" : "");
+    char member[64];
+    snprintf(member, sizeof member, "tensors[%zu].%s", r->n, field);
+    return pcs_fail_at(r->ctx, PRECIS_EFORMAT, (uint64_t)(r->in.t.text - r->in.j.start), member, "%s%s%.60s%s", why,
+                       value ? " \"" : "", value ? value : "", value ? "\"" : "");
 }
 
 static precis_status read_tensor(void *arg)
@@ -458,8 +464,8 @@ static precis_status read_kv(reader *r)
         const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->in.own, n, sizeof *all)
                                                                          : one;
         if (text && (n > PCS_LIMIT_LAYERS || strchr(text, ';') || !all || pcs_kv_list(r->ctx, text, 0, n, all)))
-            st = pcs_fail(r->ctx, PRECIS_EFORMAT, "kv.%c: \"%.40s\" is no KV type, nor a list of them", i ? 'v' : 'k',
-                          text);
+            st = pcs_fail_at(r->ctx, PRECIS_EFORMAT, (uint64_t)(r->in.t.text - r->in.j.start), i ? "kv.v" : "kv.k",
+                             "\"%.40s\" is no KV type, nor a list of them", text);
     }
     return st;
 }
@@ -477,19 +483,18 @@ static precis_status read_plan(reader *r)
         else st = pcs_json_file_skip(&r->in);
     }
     if (st) return st;
-    if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail(r->ctx, PRECIS_EFORMAT, "precis: this is no plan");
-    if (r->version != 1) return pcs_fail(r->ctx, PRECIS_EFORMAT, "version: %g is not 1", r->version);
+    if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "precis", "this is no plan");
+    if (r->version != 1) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "version", "%g is not 1", r->version);
     for (size_t i = 0; i < r->m->n_tensors; i++)
         if (!r->seen[i])
-            return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors: the model's tensor %.80s is not among them",
-                            r->m->tensors[i].name);
+            return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "tensors", "the model's tensor %.80s is not among them",
+                               r->m->tensors[i].name);
     char hex[65];
     st = r->model ? precis_model_sha256(r->m, hex) : PRECIS_OK;
     if (!st && r->model && strcmp(hex, r->model))
-        return pcs_fail(r->ctx, PRECIS_EINVAL,
-                        "model: the plan was made for another model (its tensors have the hash %.16s..., these "
-                        "%.16s...)",
-                        r->model, hex);
+        return pcs_fail_at(r->ctx, PRECIS_EINVAL, 0, "model",
+                           "the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)",
+                           r->model, hex);
     return st;
 }
 

@@ -242,6 +242,15 @@ static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_j
     q->fallback |= q->method != NULL;
 }
 
+const char *precis_job_method(precis_ctx *ctx, const precis_model *model, const precis_job_options *given)
+{
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, given);
+    precis_quant_options q = o.quant;
+    choose_method(ctx, model, &o, &q);
+    return q.method;
+}
+
 static const char manifest_suffix[] = ".manifest.json";
 
 /* The caller's manifest, of a file that is whole and has no name yet. */

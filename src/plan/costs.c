@@ -166,10 +166,10 @@ static precis_status read_all(reader *r)
         else st = pcs_json_file_skip(&r->in);
     }
     if (!st && (!kind || strcmp(kind, "costs")))
-        st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "precis: this is no table of costs");
-    if (!st && version != 1) st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "version: %g is not 1", version);
+        st = pcs_fail_at(r->c->ctx, PRECIS_EFORMAT, 0, "precis", "this is no table of costs");
+    if (!st && version != 1) st = pcs_fail_at(r->c->ctx, PRECIS_EFORMAT, 0, "version", "%g is not 1", version);
     if (!st && (!cpu || threads < 1 || !r->c->n))
-        st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "cpu, threads or rows are missing");
+        st = pcs_fail_at(r->c->ctx, PRECIS_EFORMAT, 0, "costs", "cpu, threads or rows are missing");
     if (st) return st;
     snprintf(r->c->cpu, sizeof r->c->cpu, "%.23s", cpu);
     r->c->threads = (uint32_t)threads;

@@ -66,15 +66,13 @@ precis_status pcs_profile_check(precis_ctx *ctx, const precis_profile *p, const 
             !pcs_map_get(&m->tensor_map, p->t[i].tensor, strlen(p->t[i].tensor), &at))
             return pcs_fail(ctx, PRECIS_EINVAL,
                             "the profile is of another model: this one has no tensor %.80s; precis profile MODEL -o "
-                            "FILE makes one",
-                            p->t[i].tensor);
+                            "FILE makes one", p->t[i].tensor);
     if (!p || !p->model || !weights) return PRECIS_OK;
     const precis_status st = precis_model_sha256(m, hex);
     if (st || !strcmp(hex, p->model)) return st;
     return pcs_fail(ctx, PRECIS_EINVAL,
                     "the profile is of another model: it was measured on other weights (their hash is %.16s..., this "
-                    "model's %.16s...); precis profile MODEL -o FILE makes this one's",
-                    p->model, hex);
+                    "model's %.16s...); precis profile MODEL -o FILE makes this one's", p->model, hex);
 }
 
 static precis_status find_or_add(precis_profile *p, const char *tensor, pcs_sensitivity **out)
@@ -108,15 +106,16 @@ precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char 
     const bool of_cache = strstr(tensor, ".cache_") != NULL; /* of a layer's keys or values */
     const pcs_kv_type *cache = !f && of_cache ? pcs_kv_type_by_name(type) : NULL;
     const char *name = f ? f->name : cache ? cache->name : NULL;
-    if (!name) return pcs_fail(p->ctx, PRECIS_EINVAL, "\"%.40s\" is no type", type);
+    const char *field = "tensors[].probes[]";
+    if (!name) return pcs_fail_at(p->ctx, PRECIS_EINVAL, 0, field, "\"%.40s\" is no type", type);
     if (!(error >= 0 && error < 1e6 && kld >= -1 && kld < 1e6 && se >= 0 && se < 1e6))
-        return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s: a probe's numbers are out of range", tensor);
+        return pcs_fail_at(p->ctx, PRECIS_EINVAL, 0, field, "those of tensor %.80s are out of range", tensor);
     const precis_status st = find_or_add(p, tensor, &s);
     if (st) return st;
     size_t at = 0;
     while (at < s->n && strcmp(s->probe[at].type, name)) at++;
     if (at == PCS_PROBES)
-        return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s has more than %d probes", tensor, PCS_PROBES);
+        return pcs_fail_at(p->ctx, PRECIS_EINVAL, 0, field, "tensor %.80s has more than %d", tensor, PCS_PROBES);
     if (at == s->n) s->n++;
     s->probe[at].type = name;
     s->probe[at].error = error;
@@ -259,10 +258,11 @@ precis_status pcs_profile_add_gain(precis_profile *p, const pcs_gain *g)
 {
     if (!(g->bits > 0 && g->bits <= 64) || !(g->share > 0 && g->share <= 1.0001) ||
         !(g->search > 0 && g->search < 1e9) || !(g->kld > 0 && g->kld < 1e9))
-        return pcs_fail(p->ctx, PRECIS_EFORMAT, "gains[]: bits, share, search or kld is missing or out of range");
+        return pcs_fail_at(p->ctx, PRECIS_EFORMAT, 0, "gains[]",
+                           "bits, share, search or kld is missing or out of range");
     const pcs_gain *old = pcs_profile_gain_at(p, g->method, g->bits);
     if (!old && p->n_gains == sizeof p->gains / sizeof *p->gains)
-        return pcs_fail(p->ctx, PRECIS_EFORMAT, "gains: more than %zu", p->n_gains);
+        return pcs_fail_at(p->ctx, PRECIS_EFORMAT, 0, "gains", "more than %zu", p->n_gains);
     const size_t at = old ? (size_t)(old - p->gains) : p->n_gains;
     const char *name = old ? old->method : pcs_arena_copy(&p->arena, g->method, strlen(g->method));
     if (!name) return PRECIS_ENOMEM;
@@ -481,9 +481,8 @@ static precis_status read_probe(void *arg)
         else st = pcs_json_file_skip(&r->in);
     }
     if (!st && (!type || error < 0 || kld < -1 || se < 0))
-        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT,
-                      "tensors[].probes[]: of tensor %.80s: type, error, kld or se is missing or out of range",
-                      r->name);
+        st = pcs_json_fail(&r->in.j, r->in.t.text, "tensors[].probes[]",
+                           "type, error, kld or se is missing or out of range");
     if (!st && pcs_profile_add(r->p, r->name, type, error, kld, se)) st = PRECIS_EFORMAT; /* the message stands */
     return st;
 }
@@ -496,7 +495,7 @@ static precis_status read_tensor(void *arg)
     while (pcs_json_file_key(&r->in, &st)) {
         if (pcs_json_is(&r->in.t, "name")) st = pcs_json_file_string(&r->in, "tensors[].name", &r->name);
         else if (pcs_json_is(&r->in.t, "probes")) {
-            if (!r->name) return pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[]: probes come before name");
+            if (!r->name) return pcs_json_fail(&r->in.j, r->in.t.text, "tensors[]", "probes come before name");
             st = pcs_json_file_list(&r->in, "tensors[].probes", read_probe, r);
         } else st = pcs_json_file_skip(&r->in);
     }
@@ -506,7 +505,7 @@ static precis_status read_tensor(void *arg)
 static precis_status read_plan(void *arg)
 {
     profile_reader *r = arg;
-    double sum = -1, kld = -1, se = 0;
+    double sum = -1, kld = -2, se = 0; /* which are none */
     precis_status st = PRECIS_OK;
     while (pcs_json_file_key(&r->in, &st)) {
         if (pcs_json_is(&r->in.t, "sum")) st = any_number(r, "plans[].sum", &sum);
@@ -515,9 +514,9 @@ static precis_status read_plan(void *arg)
         else st = pcs_json_file_skip(&r->in);
     }
     if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9) || !(se >= 0 && se < 1e9)))
-        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans[]: sum, kld or se is missing or out of range");
+        st = pcs_json_fail(&r->in.j, r->in.t.text, "plans[]", "sum, kld or se is missing or out of range");
     if (!st && r->p->n_plans == sizeof r->p->plans / sizeof *r->p->plans)
-        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans: more than %zu", r->p->n_plans);
+        st = pcs_json_fail(&r->in.j, r->in.t.text, "plans", "more than 64");
     if (!st) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
     return st;
 }
@@ -536,7 +535,7 @@ static precis_status read_gain(void *arg)
         else if (pcs_json_is(&r->in.t, "kld")) st = any_number(r, "gains[].kld", &g.kld);
         else st = pcs_json_file_skip(&r->in);
     }
-    if (!st && !method) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "gains[]: method is missing");
+    if (!st && !method) st = pcs_json_fail(&r->in.j, r->in.t.text, "gains[]", "method is missing");
     g.method = method;
     return st ? st : pcs_profile_add_gain(r->p, &g);
 }
@@ -560,9 +559,10 @@ static precis_status read_profile(profile_reader *r)
         else st = pcs_json_file_skip(&r->in);
     }
     if (!st && (!kind || strcmp(kind, "profile")))
-        st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "precis: this is no profile");
-    if (!st && version != 1) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "version: %g is not 1", version);
-    if (!st && !(tokens >= 0 && tokens < 4e9)) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tokens: out of range");
+        st = pcs_fail_at(r->p->ctx, PRECIS_EFORMAT, 0, "precis", "this is no profile");
+    if (!st && version != 1) st = pcs_fail_at(r->p->ctx, PRECIS_EFORMAT, 0, "version", "%g is not 1", version);
+    if (!st && !(tokens >= 0 && tokens < 4e9))
+        st = pcs_fail_at(r->p->ctx, PRECIS_EFORMAT, 0, "tokens", "%g is out of range", tokens);
     if (!st) r->p->tokens = (uint32_t)tokens;
     return st;
 }

@@ -327,9 +327,10 @@ precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const prec
 /* What a text beside the file is made of: the report, which is whole but for the methods' names, which are still those
  * of the work. */
 typedef struct { precis_quant_report *report; const pcs_report_beside *beside; } told;
-static precis_status tell(void *user, const char **text, size_t *len)
+static precis_status tell(void *user, const pcs_out *of, const char **text, size_t *len)
 {
     const told *t = user;
+    (void)of;
     return t->beside->text(t->beside->user, t->report, text, len);
 }
 

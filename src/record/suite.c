@@ -15,7 +15,13 @@ enum {
 };
 
 /* Of each scored token. */
-typedef struct { precis_ctx *ctx; double *kld, *ratio; size_t n, cap; bool failed; } tokens;
+typedef struct {
+    precis_ctx *ctx;
+    const precis_eval_options *watched; /* whose `each` is called, too */
+    double *kld, *ratio;
+    size_t n, cap;
+    bool failed;
+} tokens;
 
 typedef struct {
     char *name;
@@ -33,6 +39,7 @@ typedef struct {
     precis_answer *answers, *reference;
     double *logliks;
     char sha[65];
+    bool compared; /* the reference was asked, too */
 } asked;
 
 typedef struct { const char *what, *unit, *of; bool percent; } row;
@@ -45,6 +52,7 @@ struct precis_suite {
     text texts[TEXTS];
     asked tasks[TASKS];
     size_t n_texts, n_tasks, n_rows, best; /* best: the text with the least divergence */
+    size_t done_texts, done_tasks;         /* those with results: when it is stopped, fewer */
     row rows[ROWS];
     precis_gate_result gates[ROWS];
     precis_verdict verdict;
@@ -191,6 +199,7 @@ static precis_status find_uneven(precis_suite *s)
 static void keep_token(void *user, const precis_eval_token *t)
 {
     tokens *k = user;
+    if (k->watched->each) k->watched->each(k->watched->user, t);
     if (k->failed) return;
     if (k->n == k->cap) {
         const size_t cap = k->cap * 2 + 4096, used = k->n * sizeof *k->kld;
@@ -211,6 +220,8 @@ static precis_status evaluate_text(precis_suite *s, text *t)
     char why[1024];
     o.each = keep_token;
     o.user = &t->k;
+    t->k.watched = &s->eval;
+    if (s->opt.begin) s->opt.begin(s->eval.user, t->name, 0);
     precis_status st = precis_eval_text(s->ctx, s->model, s->reference, t->text, t->len, &o, &t->e);
     if (!st && t->k.failed) st = PRECIS_ENOMEM;
     if (st == PRECIS_EINVAL && s->n_texts > 1) {
@@ -224,9 +235,12 @@ static precis_status evaluate_task(precis_suite *s, asked *a)
 {
     precis_eval_options o = s->eval;
     o.window = s->opt.task_window;
+    if (s->opt.begin) s->opt.begin(s->eval.user, a->info.name, 1);
     precis_status st = precis_eval_task(s->ctx, s->model, a->task, &o, a->answers, a->logliks);
     o.k_type = o.v_type = NULL; /* the reference keeps f16 */
-    if (!st && s->reference) st = precis_eval_task(s->ctx, s->reference, a->task, &o, a->reference, NULL);
+    a->compared = !st && s->reference;
+    if (a->compared && s->opt.begin) s->opt.begin(s->eval.user, a->info.name, 1);
+    if (a->compared) st = precis_eval_task(s->ctx, s->reference, a->task, &o, a->reference, NULL);
     return st;
 }
 
@@ -234,8 +248,14 @@ precis_status precis_suite_run(precis_suite *s)
 {
     precis_status st = PRECIS_OK;
     const uint64_t refused = precis_ctx_refused(s->ctx);
-    for (size_t i = 0; i < s->n_texts && !st; i++) st = evaluate_text(s, &s->texts[i]);
-    for (size_t i = 0; i < s->n_tasks && !st; i++) st = evaluate_task(s, &s->tasks[i]);
+    for (size_t i = 0; i < s->n_texts && !st; i++) {
+        st = evaluate_text(s, &s->texts[i]);
+        s->done_texts += s->texts[i].e.windows > 0;
+    }
+    for (size_t i = 0; i < s->n_tasks && !st; i++) {
+        st = evaluate_task(s, &s->tasks[i]);
+        s->done_tasks += s->tasks[i].info.items && s->tasks[i].answers[0].choice != PRECIS_UNANSWERED;
+    }
     if (!st && s->reference && s->n_texts > 1) st = find_uneven(s);
     if (!st && s->reference) st = judge(s);
     return pcs_with_memory(s->ctx, refused, st);
@@ -245,7 +265,7 @@ precis_status precis_suite_run(precis_suite *s)
 
 int precis_suite_get_text(const precis_suite *s, size_t i, precis_suite_text *out)
 {
-    if (i >= s->n_texts) return 0;
+    if (i >= s->done_texts) return 0;
     const text *t = &s->texts[i];
     const precis_suite_text all = { .name = t->name, .sha256 = t->sha, .eval = &t->e, .kld = t->k.kld,
                                     .log_ratio = t->k.ratio, .tokens = t->k.n, .uneven = t->uneven,
@@ -256,9 +276,10 @@ int precis_suite_get_text(const precis_suite *s, size_t i, precis_suite_text *ou
 
 int precis_suite_get_task(const precis_suite *s, size_t i, precis_suite_task *out)
 {
-    if (i >= s->n_tasks) return 0;
+    if (i >= s->done_tasks) return 0;
     const asked *a = &s->tasks[i];
-    const precis_suite_task all = { .task = a->task, .answers = a->answers, .reference = a->reference,
+    const bool both = a->compared && a->info.items && a->reference[0].choice != PRECIS_UNANSWERED;
+    const precis_suite_task all = { .task = a->task, .answers = a->answers, .reference = both ? a->reference : NULL,
                                     .logliks = a->logliks, .sha256 = a->sha };
     pcs_options_give(out, &all, sizeof all);
     return 1;

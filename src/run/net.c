@@ -19,6 +19,7 @@ struct precis_net {
     precis_array *outputs;
     precis_array *signs; /* inputs of signed codes that came without a sign, and their codes */
     int8_t **codes;
+    bool warned; /* of shapes that are not what the file says */
 };
 
 struct precis_program *pcs_net_program(const precis_net *net) { return net->program; }
@@ -418,6 +419,21 @@ static precis_status give(precis_net *net, const precis_array *const *given)
     return PRECIS_OK;
 }
 
+/* Outputs whose shape is another than the file says, once: the file is wrong about them, and who reads it is misled. */
+static void warn_shapes(precis_net *net)
+{
+    for (size_t i = 0; i < net->file->n_outputs && !net->warned; i++) {
+        const pcs_port *p = &net->file->outputs[i];
+        const pcs_value *v = &net->graph.graph->values[net->graph.outputs[i]];
+        bool same = !p->shaped || p->dims == v->dims;
+        for (uint32_t d = 0; d < v->dims && same; d++)
+            same = !p->shaped || p->shape[d] < 0 || v->shape[d] < 0 || p->shape[d] == v->shape[d];
+        if (same) continue;
+        pcs_warn(net->ctx, "%s: output %s has another shape than the file says", net->file->path, p->name);
+        net->warned = true;
+    }
+}
+
 static precis_status make(precis_net *net, const precis_array *const *given)
 {
     precis_status st;
@@ -429,6 +445,7 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         net->need |= net->graph.need;
         if (!st || net->need == before) break;
     }
+    if (!st) warn_shapes(net);
     if (!st) st = pcs_graph_lower(net->graph.graph);
     if (!st) st = precis_graph_pass(net->graph.graph, "raise_attention");
     if (st) return st;

@@ -44,11 +44,12 @@ precis_status precis_net_write(precis_net *net, const char *path, precis_net_fil
 
 /* ---- C ------------------------------------------------------------------------------------------------ */
 
-precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const char *path, precis_net_c_file *file)
+precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const char *path, const pcs_beside *beside,
+                             precis_net_c_file *file)
 {
     precis_ctx *ctx = pcs_net_ctx(net);
     pcs_c_written k;
-    const pcs_c_saved what = { .net = file_of_net, .source = pcs_net_path(net) };
+    const pcs_c_saved what = { .net = file_of_net, .source = pcs_net_path(net), .beside = beside };
     const precis_status st = pcs_c_save(ctx, &what, path, &k);
     if (st || !file) return st;
     precis_net_c_file all = { .size = sizeof all, .bytes = k.bytes, .weights = k.weights, .code = k.code,
@@ -64,5 +65,5 @@ precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const cha
 
 precis_status precis_net_write_c(precis_net *net, const char *path, precis_net_c_file *file)
 {
-    return pcs_net_save_c(net, pcs_net_path(net), path, file);
+    return pcs_net_save_c(net, pcs_net_path(net), path, NULL, file);
 }

@@ -84,9 +84,11 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     const char *own = pcs_model_string(model, "precis.kv"); /* what the model was made for */
     const char *k_type = o.k_type ? o.k_type : own ? own : "f16", *v_type = o.v_type ? o.v_type : own ? own : "f16";
     o.arithmetic = precis_arithmetic_for(ctx, model, o.arithmetic);
-    if (o.context == PRECIS_CONTEXT_OWN) o.context = (uint32_t)pcs_arch_int(model, "context_length", 0, NULL);
+    const uint32_t known = (uint32_t)pcs_arch_int(model, "context_length", 0, NULL);
+    if (o.context == PRECIS_CONTEXT_OWN) o.context = known;
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
+    r->known = known;
     r->ctx = ctx;
     r->batch = o.batch ? o.batch : pcs_usual_batch(o.arithmetic);
     r->outputs = how->inputs ? r->batch : o.outputs ? o.outputs : 1;
@@ -136,7 +138,7 @@ void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
     const pcs_pages *p = &r->program->pages;
     const precis_runner_info all = { info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv,
                                      pcs_program_bytes(r->program), r->lm.width, r->lm.encoder, 1u << p->shift, p->most,
-                                     p->made - p->n_spare, p->made * p->bytes };
+                                     p->made - p->n_spare, p->made * p->bytes, r->known };
     pcs_options_give(info, &all, sizeof all);
 }
 
@@ -204,6 +206,11 @@ precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text)
     return st ? st : pcs_runner_size(r, text->n, text->wanted);
 }
 
+const char *pcs_context_advice(const precis_runner *r)
+{
+    return r->known && r->context >= r->known ? ", and the model was made for no more" : "; a larger --ctx makes room";
+}
+
 static precis_status check_row(const precis_runner *r, const precis_row *w, uint32_t i, uint32_t outputs)
 {
     if (w->token < 0 || (uint32_t)w->token >= r->lm.vocabulary)
@@ -213,8 +220,8 @@ static precis_status check_row(const precis_runner *r, const precis_row *w, uint
         return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: sequence %u of %u", i, w->sequence, r->sequences);
     if (w->position >= r->context)
         return pcs_fail(r->ctx, PRECIS_EINVAL,
-                        "position %u is beyond the context of %u tokens; a larger --ctx makes room", w->position,
-                        r->context);
+                        "position %u is beyond the context of %u tokens%s", w->position, r->context,
+                        pcs_context_advice(r));
     if (w->position > r->lengths[w->sequence])
         return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: position %u leaves a gap behind %u", i, w->position,
                         r->lengths[w->sequence]);

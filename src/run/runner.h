@@ -13,6 +13,7 @@ struct precis_runner {
     const precis_model *model;
     struct pcs_behind *behind; /* a look at the weights beside the first tokens; or NULL */
     uint32_t context, sequences, batch, outputs;
+    uint32_t known; /* context that the model was made for; 0: it does not say */
     int32_t *ids, *wanted;
     precis_row *rows;  /* [batch]: of sessions, while they make a call */
     uint32_t *lengths; /* tokens in each sequence; their pages are the program's */
@@ -48,6 +49,8 @@ precis_status pcs_behind_now(precis_runner *r);
 /* The first call has run. */
 precis_status pcs_behind_rest(precis_runner *r);
 void pcs_behind_close(precis_runner *r);
+/* How a message ends that says that the context is full. */
+const char *pcs_context_advice(const precis_runner *r);
 /* After a call: PRECIS_EFORMAT says where outputs that are not finite come from. */
 precis_status pcs_outputs_finite(precis_runner *r, const precis_row *rows, uint32_t n, uint32_t wanted);
 

@@ -117,8 +117,8 @@ static precis_status room_for(const precis_session *s, uint32_t used, size_t n)
     if (!n) return pcs_fail(s->ctx, PRECIS_EINVAL, "the prompt has no tokens");
     if (used <= s->r->context && n <= s->r->context - used) return PRECIS_OK;
     return pcs_fail(s->ctx, PRECIS_EINVAL,
-                    "the prompt has %zu tokens and %u are in use, the context holds %u; a larger --ctx makes room", n,
-                    used, s->r->context);
+                    "the prompt has %zu tokens and %u are in use, the context holds %u%s", n, used, s->r->context,
+                    pcs_context_advice(s->r));
 }
 
 static void take(precis_session *s, const int32_t *ids, size_t n)

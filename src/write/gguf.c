@@ -156,25 +156,6 @@ static precis_status put_all(pcs_out *o, const pcs_gguf_file *f, uint64_t *offse
     return st;
 }
 
-/* The text that stands beside the file, on the disk and without its name. */
-static precis_status put_beside(precis_ctx *ctx, pcs_out *o, const char *path, const pcs_beside *b)
-{
-    const char *text;
-    size_t len;
-    const size_t name_len = strlen(path) + strlen(b->suffix) + 1;
-    char *name = pcs_alloc(ctx, name_len, 1);
-    precis_status st = name ? b->text(b->user, &text, &len) : PRECIS_ENOMEM;
-    if (st == PRECIS_ENOMEM) pcs_fail(ctx, st, "%s%s: out of memory while its text was made", path, b->suffix);
-    if (!st) {
-        snprintf(name, name_len, "%s%s", path, b->suffix);
-        st = pcs_out_open(ctx, o, name, len, NULL);
-        if (!st) st = pcs_out_add(o, text, len);
-        if (!st) st = pcs_out_finish(o);
-    }
-    pcs_free(ctx, name);
-    return st;
-}
-
 /* A model's file must have what its readers need, which is seen to before a byte of it is written. A file in formats of
  * our own is not checked: no other program reads it. */
 static precis_status check_model(precis_ctx *ctx, const char *path, const pcs_gguf_file *f)
@@ -219,7 +200,7 @@ precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_f
     if (bytes) *bytes = total;
     if (!path) return PRECIS_OK;
     say_own_settings(ctx, path, f);
-    pcs_out o = { .ctx = ctx, .fd = -1 }, beside = o, *outs[2] = { &o, &beside };
+    pcs_out o = { .ctx = ctx, .fd = -1 };
     uint64_t *offsets = pcs_alloc(ctx, f->n_tensors + 1, sizeof *offsets);
     if (!st && f->source) st = check_model(ctx, path, f);
     if (!st) st = pcs_out_open(ctx, &o, path, total, f->source);
@@ -228,9 +209,7 @@ precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_f
     if (!st) st = pcs_out_finish(&o);
     if (!st) st = pcs_gguf_read_back(ctx, &o, f, offsets);
     if (!st && f->sha256) memcpy(f->sha256, o.sha256, sizeof o.sha256);
-    if (!st && f->beside) st = put_beside(ctx, &beside, path, f->beside);
-    if (!st) st = pcs_out_name(ctx, outs, f->beside ? 2 : 1);
-    pcs_out_close(&beside);
+    if (!st) st = pcs_out_name_beside(&o, f->beside);
     pcs_out_close(&o);
     pcs_free(ctx, offsets);
     return st;

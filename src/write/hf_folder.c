@@ -55,6 +55,16 @@ static precis_status must_be_codes(pcs_made_folder *f, size_t i, bool is)
     return PRECIS_OK;
 }
 
+/* Only 4-bit floats of compressed-tensors have a number beside the weight; it goes into the numbers of others, and
+ * codes, as all must be in the other layouts, have no room for it. */
+static precis_status not_scaled(pcs_made_folder *f, const pcs_tensor *t)
+{
+    if (f->layout == PCS_CT) return PRECIS_OK;
+    return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED,
+                    "tensor %s: %s has no place for the scale that stands beside it; --format safetensors multiplies "
+                    "it in", t->name, layout_name(f->layout));
+}
+
 static precis_status choose(pcs_made_folder *f, size_t i)
 {
     const pcs_tensor *t = &f->c->m->tensors[i];
@@ -64,6 +74,7 @@ static precis_status choose(pcs_made_folder *f, size_t i)
     const bool turned = pcs_folder_turned(f, t);
     const bool weight = t->is.end == PCS_END_weight && !is_table(t) && !turned && t->dims >= 2;
     if (!weight || !pcs_folder_named(f, t)) return PRECIS_OK;
+    if (pcs_folder_scale(f->c->m, t) && (f->layout != PCS_CT || s->book != pcs_book_e2m1)) return not_scaled(f, t);
     if (f->layout == PCS_CT && s->element && s->head) f->kinds[i] = AS_FP8;
     else if (f->layout == PCS_CT && s->book == pcs_book_e2m1) f->kinds[i] = AS_FP4;
     else if (s->kind == PCS_QUANT) {
@@ -252,15 +263,57 @@ static precis_status add_floats(pcs_made_folder *f, const matrix *m, const pcs_f
     return add_named(f, m, m->name, made) ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
+/* What a weight loses that is multiplied by the number beside it and stored in format `to`. */
+static precis_status lost_scaled(pcs_made_folder *f, const pcs_tensor *t, const pcs_format *to, double *lost)
+{
+    const size_t n = t->n ? (size_t)t->ne[0] : 0;
+    const pcs_tensor *scale = pcs_folder_scale(f->c->m, t);
+    float *x = pcs_alloc(f->c->ctx, 2 * n + 1, sizeof *x), *y = x + n;
+    uint8_t *row = pcs_alloc(f->c->ctx, pcs_row_bytes(to, n) + 64, 1);
+    const precis_status st = x && row ? PRECIS_OK : PRECIS_ENOMEM;
+    *lost = 0;
+    for (uint64_t r = 0; n && !st && r < t->n / n; r++) {
+        const float by = pcs_folder_scale_at(scale, t, r);
+        pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
+        for (size_t i = 0; i < n; i++) y[i] = x[i] * by;
+        to->from_f32(n, y, row);
+        pcs_decode(to, n, row, y);
+        for (size_t i = 0; i < n; i++) {
+            const double d = fabs((double)x[i] * (double)by - (double)y[i]);
+            if (!(d <= *lost)) *lost = d < INFINITY ? d : INFINITY;
+        }
+    }
+    pcs_free(f->c->ctx, x);
+    pcs_free(f->c->ctx, row);
+    return st;
+}
+
+static precis_status lost_in(pcs_made_folder *f, const pcs_tensor *t, const pcs_format *to, double *lost)
+{
+    return pcs_folder_scale(f->c->m, t) ? lost_scaled(f, t, to, lost) : pcs_lost(f->c->ctx, t, to, lost);
+}
+
+/* What a scale loses that is stored as its reciprocal. */
+static double lost_by_inverse(const pcs_tensor *scale)
+{
+    double lost = 0;
+    for (uint64_t i = 0; i < scale->n && scale->format == &pcs_format_f32; i++) {
+        const float v = pcs_bits_f32(pcs_load32(scale->data + 4 * i));
+        const double d = fabs((double)(1.0f / pcs_folder_inverse(v)) - (double)v);
+        lost = d > lost ? d : lost;
+    }
+    return lost;
+}
+
 /* The format of a tensor that stays floats, and what is lost by it. */
 static precis_status float_format(pcs_made_folder *f, const pcs_tensor *t, const pcs_format **to, double *lost)
 {
     *to = t->format->dtype ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
     if (pcs_folder_without_one(f, t)) *to = &pcs_format_f32;
-    const precis_status st = pcs_lost(f->c->ctx, t, *to, lost);
-    if (st || *lost != INFINITY || *to == t->format) return st;
+    const precis_status st = lost_in(f, t, *to, lost);
+    if (st || *lost != INFINITY || *to == &pcs_format_f32) return st;
     *to = &pcs_format_f32; /* numbers are beyond F16's range */
-    return pcs_lost(f->c->ctx, t, *to, lost);
+    return lost_in(f, t, *to, lost);
 }
 
 /* What the report says that a tensor became. */
@@ -311,7 +364,11 @@ static precis_status add_tensor(pcs_made_folder *f, size_t i)
     const bool shared = t->n == 1 && of_experts && of_inputs; /* repeated for each expert */
     const int64_t experts = !of_experts ? 0 : t->dims == 3 ? t->ne[2] : shared ? f->counts.experts : 0;
     *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
-    if (t->is.end == PCS_END_scale && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
+    if (t->is.end == PCS_END_scale) { /* goes with its weight, or is in its numbers */
+        row->max_error = lost_by_inverse(t);
+        row->exact = row->max_error == 0;
+        return PRECIS_OK;
+    }
     if (t->format->kind == PCS_INT) { /* indices that the other side makes itself */
         row->to = "left out";
         return PRECIS_OK;

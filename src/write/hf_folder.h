@@ -53,6 +53,12 @@ bool pcs_folder_without_one(const pcs_made_folder *f, const pcs_tensor *t);
 bool pcs_folder_turned(const pcs_made_folder *f, const pcs_tensor *t);
 /* Is it a tensor of the net, with a name in transformers? Others go over as they came. */
 bool pcs_folder_named(const pcs_made_folder *f, const pcs_tensor *t);
+/* The number or numbers that stand beside a weight (NAME.scale), by which it is multiplied, NULL: none; and the one of
+ * a row's matrix (scale NULL: 1). */
+const pcs_tensor *pcs_folder_scale(const precis_model *m, const pcs_tensor *t);
+float pcs_folder_scale_at(const pcs_tensor *scale, const pcs_tensor *t, uint64_t row);
+/* What compressed-tensors stores of a scale of a whole: the number whose reciprocal it is, where there is one. */
+float pcs_folder_inverse(float v);
 /* Adds the bytes of a part to the file. */
 precis_status pcs_folder_put(pcs_made_folder *f, pcs_out *o, const pcs_folder_part *p);
 

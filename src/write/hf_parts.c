@@ -42,11 +42,36 @@ bool pcs_folder_turned(const pcs_made_folder *f, const pcs_tensor *t)
     return f->arch->hf.transposed && t->dims == 2 && t->is.layer >= 0 && pcs_folder_named(f, t);
 }
 
+const pcs_tensor *pcs_folder_scale(const precis_model *m, const pcs_tensor *t)
+{
+    if (t->is.end != PCS_END_weight) return NULL;
+    const pcs_tensor *s = pcs_model_part(m, t->is.layer, t->is.role, PCS_END_scale);
+    return s && s->format == &pcs_format_f32 && s->n && s->data ? s : NULL;
+}
+
+float pcs_folder_scale_at(const pcs_tensor *scale, const pcs_tensor *t, uint64_t row)
+{
+    const uint64_t of_matrix = t->dims > 2 ? (uint64_t)t->ne[1] : UINT64_MAX, i = row / of_matrix;
+    return scale ? pcs_bits_f32(pcs_load32(scale->data + (i < scale->n ? 4 * i : 0))) : 1.0f;
+}
+
+float pcs_folder_inverse(float v)
+{
+    if (!(v > 0)) return 1.0f;
+    const float near = 1.0f / v;
+    for (int off = 0; off < 3; off++) {
+        const float g = pcs_bits_f32(pcs_f32_bits(near) + (off < 2 ? (uint32_t)off : UINT32_MAX));
+        if (1.0f / g == v) return g;
+    }
+    return near;
+}
+
 static precis_status put_floats(pcs_made_folder *f, pcs_out *o, const pcs_folder_part *p, const pcs_tensor *t)
 {
     const size_t n = (size_t)t->ne[0], row_bytes = pcs_tensor_row_bytes(t);
     const bool vector = t->dims < 2, of_expert = p->dims == 2 && t->dims == 3;
     const bool one = pcs_folder_without_one(f, t), turn = pcs_folder_turned(f, t);
+    const pcs_tensor *scale = pcs_folder_scale(f->c->m, t);
     const uint64_t rows = vector ? 1 : of_expert ? (uint64_t)t->ne[1] : pcs_tensor_rows(t);
     const uint64_t first = of_expert ? (uint64_t)p->matrix * rows : 0;
     float *x = pcs_alloc(f->c->ctx, turn ? n * rows : n, sizeof *x);
@@ -55,7 +80,10 @@ static precis_status put_floats(pcs_made_folder *f, pcs_out *o, const pcs_folder
     precis_status st = x && y && bytes ? PRECIS_OK : PRECIS_ENOMEM;
     for (uint64_t r = 0; r < rows && !st; r++) {
         const uint64_t row = first + (vector ? 0 : source_row(f, t, r));
-        pcs_decode(t->format, n, t->data + row * row_bytes, turn ? x + r * n : x);
+        float *to = turn ? x + r * n : x;
+        const float by = pcs_folder_scale_at(scale, t, row);
+        pcs_decode(t->format, n, t->data + row * row_bytes, to);
+        for (size_t i = 0; i < n && scale; i++) to[i] *= by;
         if (turn) continue;
         for (size_t i = 0; i < n; i++) y[i] = x[vector ? source_row(f, t, i) : i] - (one ? 1.0f : 0.0f);
         p->format->from_f32(n, y, bytes);
@@ -206,14 +234,14 @@ precis_status pcs_folder_put(pcs_made_folder *f, pcs_out *o, const pcs_folder_pa
         return st;
     }
     case P_GLOBAL: {
-        const pcs_tensor *s = pcs_model_part(f->c->m, t->is.layer, t->is.role, PCS_END_scale);
-        const float v = s ? 1.0f / pcs_bits_f32(pcs_load32(s->data + (s->n > 1 ? 4 * p->matrix : 0))) : 1.0f;
+        const uint64_t first = (uint64_t)p->matrix * (uint64_t)t->ne[1];
+        const float v = pcs_folder_inverse(pcs_folder_scale_at(pcs_folder_scale(f->c->m, t), t, first));
         return pcs_out_add(o, &v, 4);
     }
     case P_INVERSE: {
         float v;
         pcs_decode(t->format, 1, t->data, &v);
-        v = v > 0 ? 1.0f / v : 1.0f;
+        v = pcs_folder_inverse(v);
         return pcs_out_add(o, &v, 4);
     }
     default: return put_fp(f, o, p, t);

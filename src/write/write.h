@@ -111,9 +111,12 @@ typedef precis_status pcs_gguf_fill(void *user, pcs_out *o, size_t i);
  * named together. */
 typedef struct pcs_beside {
     const char *suffix; /* of the file's path */
-    precis_status (*text)(void *user, const char **text, size_t *len); /* the user's, until the writer returns */
+    /* the user's, until the writer returns; of: what it describes */
+    precis_status (*text)(void *user, const pcs_out *of, const char **text, size_t *len);
     void *user;
 } pcs_beside;
+/* A file that is finished gets its name, and so does the text beside it (NULL: there is none), or neither does. */
+precis_status pcs_out_name_beside(pcs_out *o, const pcs_beside *beside);
 
 typedef struct pcs_gguf_file {
     const pcs_key *keys;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every place that asks for memory, made to fail.
 
-usage: run.py PRECIS SHIM.so [--short] [--most N] [--only TEXT] [--jobs N] [--verbose]
+usage: run.py PRECIS SHIM.so [--short] [--most N] [--only TEXT] [--without TEXT] [--jobs N] [--verbose]
 
 A run in which a request fails must end with exit 4, a sentence on stderr, and no file but whole ones; or, where a
 library goes on without, as if nothing had been, with the same bytes in each output. Places are told apart by their
@@ -213,16 +213,19 @@ def main():
     p.add_argument("--most", type=int, default=0, help="runs at most, spread over all places (default: all)")
     p.add_argument("--short", action="store_true", help="the commands of the short test alone")
     p.add_argument("--only", default="", help="commands with this in them")
+    p.add_argument("--without", default="", help="but for places that commands with this in them reach, too")
     p.add_argument("--jobs", type=int, default=os.cpu_count())
     p.add_argument("--verbose", action="store_true", help="stacks of what went wrong")
     a = p.parse_args()
     bench = Bench(os.path.abspath(a.precis), os.path.abspath(a.shim))
-    lines = [
-        c.lstrip("+") for c in commands.COMMANDS.strip().splitlines() if a.only in c and (c[0] == "+" or not a.short)
-    ]
+    every = [c for c in commands.COMMANDS.strip().splitlines() if c[0] == "+" or not a.short]
+    lines = [c.lstrip("+") for c in every if a.only in c]
+    known = [c.lstrip("+") for c in every if a.without and a.without in c and a.only not in c]
     try:
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
             tried, seen = [], set()
+            for c in pool.map(lambda line: Command(bench, line), known):
+                seen.update(h for h, _, _ in c.sites)
             for c in pool.map(lambda line: Command(bench, line), lines):
                 for h, first, last in c.sites:
                     if h in seen:
@@ -242,7 +245,7 @@ def main():
                     print(f"{c.line}: request {at}{' and on' if on else ''}: {wrong}", flush=True)
                     if a.verbose:
                         print("    " + " < ".join(stack_in_words(stack, bench.precis)[:12]), flush=True)
-        print(f"{len(lines)} commands, {len(seen)} places, {hits} failures, {bad} not borne")
+        print(f"{len(lines)} commands, {len({(c.line, at) for c, at, _ in tried})} places, {hits} failures, {bad} not borne")
         return 1 if bad or not hits else 0
     finally:
         shutil.rmtree(bench.root)

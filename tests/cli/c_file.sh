@@ -57,7 +57,7 @@ check() {
 
 for net in $nets; do
     check "$f/$net.onnx" "$f/$net.npy" 1e-5
-    expect 0 "$precis" quant "$f/$net.onnx" --static --calib "$f/$net.npy" -o "$f/q_$net.onnx"
+    expect 0 "$precis" quant "$f/$net.onnx" --static --no-speed --calib "$f/$net.npy" -o "$f/q_$net.onnx"
     check "$f/q_$net.onnx" "$f/$net.npy"
     # by way of the ONNX file or at once: the same net
     mkdir -p "$work/at_once"
@@ -70,7 +70,7 @@ for net in $nets; do
 done
 for kind in "mobile --activations s8 --symmetric" "mobile --per-tensor --like onnxruntime"; do
     net=${kind%% *}
-    expect 0 "$precis" quant "$f/$net.onnx" --static --calib "$f/$net.npy" -o "$f/kind.onnx" ${kind#* }
+    expect 0 "$precis" quant "$f/$net.onnx" --static --no-speed --calib "$f/$net.npy" -o "$f/kind.onnx" ${kind#* }
     check "$f/kind.onnx" "$f/$net.npy"
 done
 if [ -f "$f/net.npy" ]; then
@@ -92,9 +92,23 @@ expect 3 "$precis" convert "$f/wide.onnx" -o "$work/no.c"
 has err "dimension width of input x has no size"
 expect 0 "$precis" quant "$f/small.onnx" --static --calib "$f/small.npy" -o "$work/qop.onnx" --qop
 expect 3 "$precis" convert "$work/qop.onnx" -o "$work/no.c"
-has err "quant --qdq"
-expect 3 "$precis" quant "$f/mobile.onnx" --dynamic -o "$work/no.c"
-has err "cannot be written as C"
+has err "precis quant NET --static --qdq"
+# of 16 bits, with QLinear ops, with ranges of each run: before anything is measured, and in files; the remedy does
+for way in "--activations s16" "--activations u16" "--qop"; do
+    expect 3 "$precis" quant "$f/small.onnx" --static --calib "$f/small.npy" $way -o "$work/no.c"
+    has err "instead: precis quant .*small.onnx --static --[qa]"
+    expect 0 "$precis" quant "$f/small.onnx" --static --no-speed --calib "$f/small.npy" $way -o "$work/way.onnx"
+    expect 3 "$precis" convert "$work/way.onnx" -o "$work/no.c"
+    has err "precis quant NET --static --[qa].* -o NAME.c"
+done
+for net in small mobile; do
+    expect 3 "$precis" quant "$f/$net.onnx" --dynamic -o "$work/no.c"
+    has err "instead: precis quant .*$net.onnx --static --calib"
+    expect 0 "$precis" quant "$f/$net.onnx" --dynamic --no-speed -o "$work/way.onnx"
+    expect 3 "$precis" convert "$work/way.onnx" -o "$work/no.c"
+    has err "precis quant NET --static --calib"
+    expect 0 "$precis" quant "$f/$net.onnx" --weight-only -o "$work/yes.c"
+done
 expect 2 "$precis" convert "$f/line.onnx" -o "$work/no.onnx" --format c
 expect 2 "$precis" convert "$f/line.onnx" -o "$work/no.txt"
 has err "NAME.c"

@@ -53,6 +53,20 @@ assert best["predicted"]["coder"] == "gptq" and best["predicted"]["kld"] == norm
 assert of(best) == {"gptq", "round"} and best["bytes"] == normal["bytes"], of(best)
 P
 cmp -s "$work/normal.gguf" "$work/best.gguf" && { echo "best has the bytes of normal"; failed=1; }
+# one figure for one model and one budget, whichever command is asked, and the plan's file has its bytes
+for budget in "--max-size 30%" "--bpw 6" "--max-kld 0.05"; do
+    # shellcheck disable=SC2086
+    expect 0 "$precis" plan "$model" $budget -o "$work/plan.json" --json
+    cp "$work/out" "$work/planned"
+    # shellcheck disable=SC2086
+    expect 0 "$precis" quant "$model" $budget --dry-run --json
+    json "(lambda p, q: p['kld'] == q['predicted']['kld'] and p['kld_interval'] == q['predicted']['interval'] and p['bytes'] == q['bytes'] and [t['type'] for t in p['tensors']] == [t['to'] for t in q['tensors']])(json.load(open('$work/planned')), j)"
+    json "{t['method'] for t in json.load(open('$work/planned'))['tensors']} == {'copy', 'gptq'}"
+    expect 0 "$precis" quant "$model" --plan "$work/plan.json" -o "$work/planned.gguf" --json
+    json "j['bytes'] == json.load(open('$work/planned'))['bytes']"
+done
+expect 0 "$precis" plan "$model" --bpw 6
+has out "of codes by  *gptq"
 
 # one bit that is wrong, a cut, a file that others can write, a link, another key's content: not believed, and made anew
 damage() { # damage COMMAND...: done to each file

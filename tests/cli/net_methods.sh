@@ -10,7 +10,7 @@ python3 "$root/tests/cli/net_methods.py" "$f" || exit 1
 sqnr() {
     net=$1 x=$2
     shift 2
-    "$precis" quant "$net" "$@" -o "$work/q.onnx" --json >"$work/record" 2>"$work/err" || { head -3 "$work/err" >&2; echo -99; return; }
+    "$precis" quant "$net" --no-speed "$@" -o "$work/q.onnx" --json >"$work/record" 2>"$work/err" || { head -3 "$work/err" >&2; echo -99; return; }
     "$precis" eval "$work/q.onnx" --against "$net" --data "$x" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["sqnr_db"])'
 }
 above() { # above A B MARGIN WHAT: A >= B + MARGIN

@@ -8,7 +8,7 @@ net=$f/chain.onnx
 quant() { # quant CODE ARGUMENTS
     code=$1
     shift
-    expect "$code" "$precis" quant "$net" --static --per-tensor --calib "$f/x.npy" "$@"
+    expect "$code" "$precis" quant "$net" --static --no-speed --per-tensor --calib "$f/x.npy" "$@"
 }
 
 # All in integers, most answers are others; with two nodes in float few.
@@ -32,7 +32,7 @@ cmp "$work/q.onnx" "$work/hand.onnx" || failed=1
 quant 0 -o "$work/own.onnx" --max-drop 0.05 --json
 json "j['search']['score'] == 'agree' and sorted(j['search']['floats']) == ['layer1', 'layer4']"
 # What needs nothing is not searched; a node that somebody wants in float stays there.
-expect 0 "$precis" quant "$net" --static --calib "$f/x.npy" -o "$work/fine.onnx" --max-drop 90% --float layer0 --json
+expect 0 "$precis" quant "$net" --static --no-speed --calib "$f/x.npy" -o "$work/fine.onnx" --max-drop 90% --float layer0 --json
 json "j['search']['floats'] == ['layer0'] and len(j['search']['tries']) == 1"
 expect 0 "$precis" quant "$net" --weight-only --per-tensor --data "$f/x.npy" -o "$work/weights.onnx" --max-drop 5% --json
 json "sorted(j['search']['floats']) == ['layer1', 'layer4']"

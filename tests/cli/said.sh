@@ -12,6 +12,23 @@ has err "windows are cut to 128 tokens, all that the model knows"
 json "j['windows'] == 2 and j['tokens'] == 2 * 63"
 expect 0 "$precis" eval "$work/model.safetensors" --ctx 128 --chunks 2 --json
 lacks err "windows are cut"
+# and so is a longer context of run, of ids and of a plan; that it is full is no matter of --ctx then
+expect 0 "$precis" run "$work" -p "It was" -n 2 --ctx 129
+has err "a context of 129 tokens, but the model was made for 128"
+expect 0 "$precis" run "$work" -p "It was" -n 2 --ctx 128
+lacks err "made for"
+expect 4 "$precis" run "$work" -p "It was" -n 200 --ignore-end
+has err "the context of 128 tokens is full, and the model was made for no more"
+lacks err "larger --ctx"
+head -c 3000 "$root/data/eval.txt" >"$work/e3.txt"
+expect 2 "$precis" run "$work" -f "$work/e3.txt" -n 2
+has err "the context holds 128, and the model was made for no more"
+expect 4 "$precis" run "$work" -p "It was" -n 200 --ctx 64 --ignore-end
+has err "a larger --ctx makes room"
+expect 0 "$precis" eval "$work" --ids "$(seq -s, 5 200)" --json
+has err "196 ids, but the model was made for a context of 128"
+expect 0 "$precis" plan "$work" --no-profile --max-size 60% --calib "$work/e3.txt" --ctx 4096
+has err "a context of 4096 tokens, but the model was made for 128"
 # a folder's model.safetensors finds its config.json
 expect 0 "$precis" run "$work/model.safetensors" -p "It was" -n 2
 # a stopped evaluation says what it has, and how far it came

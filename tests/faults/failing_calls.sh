@@ -6,6 +6,7 @@
 [ -z "${SANITIZE:-}" ] || { echo "skipped: a preloaded library does not go with sanitizers"; exit 0; }
 ${CC:-cc} -shared -fPIC -O1 -D_GNU_SOURCE -w -o "$work/failing.so" "$root/tests/faults/failing_calls.c" -ldl || { echo "skipped: no compiler"; exit 0; }
 python3 "$root/tests/faults/tiny_models.py" "$work" || exit 1
+python3 "$root/tests/faults/nets_quant.py" make "$work" || exit 1
 python3 - "$precis" "$work" "${FULL:-}" <<'PYTHON' || failed=1
 import errno, hashlib, os, shutil, subprocess, sys
 
@@ -75,11 +76,13 @@ def attack(args, keep=(), exact=True, calls=None):
                     wrong("a full disk is exit 4", args, fail, r)
                 elif r.returncode and not r.stderr.startswith("precis: "):
                     wrong("no sentence", args, fail, r)
-                elif r.returncode and "q.gguf.manifest.json" in got and got["q.gguf.manifest.json"] == before.get("q.gguf.manifest.json") and got.get("q.gguf") == want.get("q.gguf"):
+                elif r.returncode and any(got[f] == before.get(f) and got.get(f[:-14]) == want.get(f[:-14]) for f in got if f.endswith(".manifest.json")):
                     wrong("the manifest is of another file", args, fail, r)
 
 
 attack(["quant", "@/m.gguf", "--type", "Q4_0", "--no-calib", "--no-eval", "-o", "q.gguf"], keep=("q.gguf", "q.gguf.manifest.json"))
+for out in ("q.onnx", "q.c"):
+    attack(["quant", "@/small.onnx", "--static", "--calib", "@/calib.npy", "--no-speed", "-o", out], keep=(out, out + ".manifest.json"), calls=("write", "sync", "rename", "link"))
 attack(["convert", "@/m.gguf", "--format", "safetensors", "-o", "folder"])
 attack(["convert", "@/hf", "--format", "gguf", "-o", "m.gguf"], keep=("m.gguf",), calls=("write", "sync", "rename", "link"))
 attack(["profile", "@/m.gguf", "--calib", "@/calib.txt", "--tokens", "64", "--types", "Q4_0", "-o", "p.json"], exact=False, calls=("write", "sync", "rename", "link"))

@@ -42,10 +42,10 @@ expect 2 "$precis" convert "$work/small.onnx" -o "$work/small.gguf"
 expect 2 "$precis" convert "$work/small.onnx" -o "$work/small.onnx"
 
 # Static: everything in integers, near the float net; batch norm and clamps are gone.
-quant() { # quant NET OUT ARGUMENTS
+quant() { # quant NET OUT ARGUMENTS: nothing is left in float for being slower on this machine
     net=$1 out=$2
     shift 2
-    expect 0 "$precis" quant "$work/$net.onnx" -o "$work/$out.onnx" --json "$@"
+    expect 0 "$precis" quant "$work/$net.onnx" -o "$work/$out.onnx" --json --no-speed "$@"
 }
 quant small q --static --calib "$work/calib.npy" --strict
 json "j['float'] == 0 and j['integers'] == len(j['nodes'])"
@@ -127,6 +127,7 @@ for way in --static --dynamic; do
     json "all({'kernel', 'float_ms', 'int8_ms', 'slower'} <= n.keys() for n in j['nodes'])"
     json "all(n['kernel'] and n['int8_ms'] > 0 and n['float_ms'] > 0 for n in j['nodes'] if n['node'] in ('c1', 'dw', 'fc'))"
     json "j['float_ms'] > 0 and j['predicted_ms'] > 0 and 'measured_ms' not in j"
+    json "[n['kernel'].split('_')[0] for n in j['nodes'] if n['node'] in ('c1', 'dw', 'c3')] == ['codes'] * 3"
 done
 expect 0 "$precis" plan "$work/small.onnx" --static --json # a plan tells it without being asked, from what was measured
 json "j['float_ms'] > 0 and j['predicted_ms'] > 0 and all({'kernel', 'float_ms', 'int8_ms'} <= n.keys() for n in j['nodes'])"
@@ -135,17 +136,6 @@ expect 0 "$precis" plan "$work/small.onnx" --static --json
 cmp "$work/out" "$work/first" || failed=1
 expect 0 "$precis" plan "$work/small.onnx" --static --json --no-cache
 json "j['float_ms'] > 0"
-quant small v --static --calib "$work/calib.npy" --speed --all-int8
-json "j['predicted_ms'] > 0 and j['measured_ms'] > 0 and [n for n in j['nodes'] if n['node'] == 'c3'][0]['kernel'] == 'codes_conv'"
-quant small w --static --calib "$work/calib.npy" --all-int8
-cmp "$work/v.onnx" "$work/w.onnx" || failed=1
-quant small v --static --calib "$work/calib.npy" --speed
-json "all(n['state'] == 'float' for n in j['nodes'] if n['slower'])"
-quant small v2 --static --calib "$work/calib.npy" --speed --threads 1 # the first decision stands
-cmp "$work/v.onnx" "$work/v2.onnx" || failed=1
-expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --dynamic --size 2
-has err "goes with --speed"
-
 # Dynamic, and weights alone.
 quant small d --dynamic
 run "$work/d.onnx" "$work/eval.npy" "$work/d.npy"

@@ -66,7 +66,7 @@ def both(what, net, name, x, y, batch, calibrate, drop):
           f"{100 * ours['accuracy']:.2f} % ({100 * ours['accuracy_low']:.2f} to {100 * ours['accuracy_high']:.2f}) of "
           f"{len(x)}, onnxruntime {100 * theirs:.2f} %")
     q = at("q.onnx")
-    made = subprocess.run([precis, "quant", net, "--static", "--observer", "mse", "--calib", calib, "-o", q],
+    made = subprocess.run([precis, "quant", net, "--static", "--all-int8", "--observer", "mse", "--calib", calib, "-o", q],
                           capture_output=True, text=True)
     if made.returncode:
         check(f"{what}, in codes", False, (made.stderr or made.stdout).strip()[-200:])
@@ -173,7 +173,7 @@ def pictures():
 
 def quantize(what, net, calib):
     q = at(what + ".onnx")
-    done = subprocess.run([precis, "quant", net, "--static", "--calib", calib, "-o", q], capture_output=True, text=True)
+    done = subprocess.run([precis, "quant", net, "--static", "--all-int8", "--calib", calib, "-o", q], capture_output=True, text=True)
     if done.returncode:
         check(f"{what}, in codes", False, (done.stderr or done.stdout).strip()[-300:])
     return None if done.returncode else q

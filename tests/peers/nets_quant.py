@@ -69,7 +69,7 @@ def golden(folder):
             "weights fp8": (["--weight-only", "--weights", "fp8"], 25.0), "static u16": (["--static", "--activations", "u16", *data], 50.0)}
     for name, (args, least) in ways.items():
         path = f"{folder}/q.onnx"
-        code, said = precis("quant", f"{NETS}/net.onnx", *args, "-o", path)
+        code, said = precis("quant", f"{NETS}/net.onnx", *args, "--no-speed", "-o", path)
         if code:
             check(f"golden net, {name}", False, said)
             continue
@@ -135,7 +135,7 @@ def recurrent(folder):
         save(helper.make_model(g, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), plain)
         x = {"x": rng.standard_normal((20, 1, width)).astype(np.float32)}
         want, name = session(plain).run(None, x), f"{op} {way}{' linear' if linear else ''}"
-        code, said = precis("quant", plain, "--dynamic", "--strict", "-o", codes)
+        code, said = precis("quant", plain, "--dynamic", "--strict", "--no-speed", "-o", codes)
         if code:
             check(name, False, said)
             continue
@@ -169,7 +169,7 @@ def models(folder):
             np.savez(f"{folder}/npz/{k}.npz", **f)
         for way, args in {"static": ["--static", "--calib", f"{folder}/npz"], "dynamic": ["--dynamic"]}.items():
             out = f"{folder}/m.onnx"
-            code, said = precis("quant", path, *args, "-q", "-o", out)
+            code, said = precis("quant", path, *args, "--no-speed", "-q", "-o", out)
             if code and "holds codes already" in said:  # it is written as it is, the same outputs
                 code, said = precis("quant", path, "-q", "-o", out)
             if code:

@@ -124,6 +124,45 @@ static void test_special(void **state)
     }
 }
 
+/* What an earlier call left on the stack. */
+static void leave_on_stack(int byte)
+{
+    volatile unsigned char stack[1 << 16];
+    for (size_t i = 0; i < sizeof stack; i++) stack[i] = (unsigned char)byte;
+}
+
+static void (*volatile leave)(int byte) = leave_on_stack; /* called, not inlined */
+
+/* Numbers whose squares, or that themselves times an importance, pass the range of F32: whatever is chosen is chosen by
+ * the numbers alone. */
+static void test_huge(void **state)
+{
+    (void)state;
+    static const float values[] = { 1e17f, 3e19f, 3.4e38f };
+    for (size_t i = 0; pcs_formats[i]; i++) {
+        const pcs_format *f = pcs_formats[i];
+        if (!ENCODABLE(f)) continue;
+        for (size_t v = 0; v < 2 * sizeof values / sizeof *values; v++) {
+            float x[PCS_BLOCK_MAX], w[PCS_BLOCK_MAX];
+            uint8_t out[2][1024];
+            for (uint32_t k = 0; k < CHECKED(f); k++) {
+                x[k] = values[v / 2] / (float)(1 + k % 7) * (k % 3 ? 1 : -1);
+                w[k] = v % 2 ? 3e38f : 1;
+            }
+            for (int effort = 0; effort < 2; effort++) {
+                for (int left = 0; left < 2; left++) {
+                    memset(out[left], 0, sizeof out[left]);
+                    leave(left ? 0xff : 0x5a);
+                    pcs_encode(&(pcs_encode_args){ f, CHECKED(f), x, w, (pcs_fit_effort)effort, NULL, out[left],
+                                                   NULL });
+                }
+                if (memcmp(out[0], out[1], sizeof out[0]))
+                    fail_msg("%s: %g has other codes each time", f->name, (double)values[v / 2]);
+            }
+        }
+    }
+}
+
 /* Encoding what was decoded gives the same numbers (types with a stored grid), and every byte pattern decodes. */
 static void test_decode_any(void **state)
 {
@@ -183,6 +222,7 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden),     cmocka_unit_test(test_bound),
                                         cmocka_unit_test(test_zero),       cmocka_unit_test(test_special),
+                                        cmocka_unit_test(test_huge),
                                         cmocka_unit_test(test_decode_any), cmocka_unit_test(test_substitutes),
                                         cmocka_unit_test(test_half) };
     return cmocka_run_group_tests(tests, NULL, NULL);

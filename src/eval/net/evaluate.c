@@ -42,7 +42,9 @@ typedef struct {
     uint64_t *agreed;           /* [n] samples that agree: 0 or 1 */
     double signal, noise;
     bool differs, classes;
-    precis_eval_net_result r;
+    bool stopped;               /* before the last sample: `done` of them count */
+    uint64_t done;
+    precis_eval_net_result r, shown; /* shown: while it ran */
 } evaluation;
 
 /* 1.96 deviations: Wilson (1927). */
@@ -137,6 +139,54 @@ static precis_status shapes_agree(evaluation *e)
     return PRECIS_OK;
 }
 
+/* How far a score that is no share may be off: the deviation of some resamples of what there is. */
+static double deviation(evaluation *e)
+{
+    enum { DRAWS = 32 };
+    uint64_t seed = 1;
+    double sum = 0, squares = 0;
+    uint32_t *weight = pcs_alloc(e->ctx, (size_t)e->units, sizeof *weight);
+    for (int b = 0; weight && b < DRAWS; b++) {
+        memset(weight, 0, (size_t)e->units * sizeof *weight);
+        for (uint64_t i = 0; i < e->units; i++) weight[pcs_rand(&seed) % e->units]++;
+        const double v = e->kind->value(&e->sides[0].score, weight, NULL);
+        sum += v, squares += v * v;
+    }
+    pcs_free(e->ctx, weight);
+    return weight ? sqrt(fmax(squares / DRAWS - sum / DRAWS * (sum / DRAWS), 0)) : NAN;
+}
+
+/* Figures so far, for whoever watches. What is dear to tell is told when there is a third more to tell of. */
+static void show(evaluation *e)
+{
+    precis_eval_net_result r = { .size = sizeof r, .n = e->done, .has_reference = e->n_sides == 2 };
+    r.net = r.agree = (precis_interval){ NAN, NAN, NAN };
+    r.sqnr_db = e->noise > 0 && e->signal > 0 ? 10 * log10(e->signal / e->noise) : INFINITY;
+    const uint64_t all = e->units;
+    e->units = e->done / (e->labels.each ? e->labels.each : 1);
+    if (e->kind && e->kind->share) {
+        uint64_t right = 0;
+        for (uint64_t i = 0; i < e->done; i++) right += e->sides[0].score.right[i];
+        r.net = pcs_wilson(right, e->done);
+    } else if (e->kind && e->units >= 3 && 3 * e->shown.n <= 2 * e->done) {
+        for (size_t k = 0; k < e->n_sides; k++) e->sides[k].score.n = e->units;
+        const double v = e->kind->value(&e->sides[0].score, NULL, NULL), wide = 1.959964 * deviation(e);
+        r.net = (precis_interval){ v, v - wide, v + wide };
+        for (size_t k = 0; k < e->n_sides; k++) e->sides[k].score.n = all;
+    } else if (e->kind) {
+        r.net = e->shown.net;
+        r.n = e->shown.n;
+    }
+    e->units = all;
+    if (e->kind) r.score = e->kind->name;
+    if (e->n_sides == 2 && e->classes && e->places) {
+        r.has_agree = 1;
+        r.agree = pcs_wilson(e->same, e->places);
+    }
+    e->shown = r;
+    e->o.each(e->o.user, &r);
+}
+
 static precis_status run_all(evaluation *e)
 {
     static const char *const whose[] = { "net", "reference" };
@@ -161,6 +211,8 @@ static precis_status run_all(evaluation *e)
             st = shapes_agree(e);
             if (!st) compare(e, i, n, run);
         }
+        if (!st) e->done = i + n;
+        if (!st && e->o.each) show(e);
         if (!st) st = pcs_progress(e->ctx, "evaluate", i + n, e->n);
     }
     return st;
@@ -202,7 +254,7 @@ static precis_status bootstrap(evaluation *e)
         values[b] = e->kind->value(&e->sides[0].score, weight, NULL);
         if (e->n_sides == 2) reference[b] = e->kind->value(&e->sides[1].score, weight, NULL);
         drop[b] = reference[b] - values[b];
-        st = pcs_progress(e->ctx, "bootstrap", b + 1, RESAMPLES);
+        if (!e->stopped) st = pcs_progress(e->ctx, "bootstrap", b + 1, RESAMPLES);
     }
     if (!st) {
         e->r.net = quantiles(e->r.net.value, values);
@@ -248,6 +300,16 @@ static precis_status shares(evaluation *e)
     e->r.gate.size = sizeof e->r.gate;
     if (e->o.max_drop < 0) return PRECIS_OK;
     return precis_gate_accuracy(e->ctx, e->n, e->r.to_wrong, e->r.to_right, e->o.max_drop, &e->r.gate);
+}
+
+/* What was done before it was stopped is all that there is; a verdict on it would be one that was waited for. */
+static void cut_short(evaluation *e)
+{
+    e->stopped = true;
+    e->units = e->done / (e->labels.each ? e->labels.each : 1);
+    e->n = e->labels.each ? e->units * e->labels.each : e->done;
+    e->o.max_drop = -1;
+    for (size_t k = 0; k < e->n_sides; k++) e->sides[k].score.n = e->units;
 }
 
 static precis_status conclude(evaluation *e)
@@ -380,9 +442,13 @@ precis_status precis_eval_net(precis_ctx *ctx, precis_net *net, precis_net *refe
     e->sides[1].net = reference;
     precis_status st = open_evaluation(e);
     if (!st) st = run_all(e);
-    if (!st) st = conclude(e);
+    if (st == PRECIS_ECANCELED && e->done) cut_short(e);
+    if (!st || (e->stopped && e->units)) {
+        const precis_status more = conclude(e);
+        if (more) st = more, e->stopped = false;
+    }
     e->r.size = result->size;
-    if (!st) pcs_options_give(result, &e->r, sizeof e->r);
+    if (!st || e->stopped) pcs_options_give(result, &e->r, sizeof e->r);
     for (size_t k = 0; k < e->n_sides; k++) {
         side *s = &e->sides[k];
         if (s->score.kind && s->score.kind->end) s->score.kind->end(&s->score);

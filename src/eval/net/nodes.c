@@ -405,15 +405,19 @@ precis_status precis_eval_nodes(precis_ctx *ctx, precis_net *net, precis_net *re
         st = one_sample(e, i);
         if (!st) st = pcs_progress(ctx, "compare nodes", i + 1, precis_samples_count(samples));
     }
-    if (!st) {
+    const bool part = st == PRECIS_ECANCELED && e->used;
+    if (!st || part) {
         rank(e);
-        st = explain(e);
+        const precis_status more = explain(e);
+        if (more) st = more;
     }
-    if (st) precis_node_errors_close(out);
+    if (st && !(part && st == PRECIS_ECANCELED)) precis_node_errors_close(out);
     return st;
 }
 
 size_t precis_node_errors_count(const precis_node_errors *e) { return e->n; }
+
+uint64_t precis_node_errors_samples(const precis_node_errors *e) { return e->used; }
 
 const precis_node_error *precis_node_errors_get(const precis_node_errors *e, size_t i)
 {

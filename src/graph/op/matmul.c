@@ -6,6 +6,8 @@
  * bf16 all of them by mp_bf16; in int8 those whose rows have one scale by mp_int8. */
 #include "base/pool.h"
 #include "graph/pieces.h"
+#include "graph/op/share_table.h"
+#include "graph/op/turn.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -138,21 +140,21 @@ static size_t scratch_back(const pcs_call *c)
     return pcs_line_up(4 * WIDE * depth) + pcs_line_up(4 * WIDE * BACK) + pcs_line_up(4 * BACK * m) + row + 256;
 }
 
-/* dx[t][i] = sum_n d[t][n] w[n][i] for the columns [begin, end), n ascending. */
-static void by_input(const pcs_call *c, const float *d, float *dx, size_t begin, size_t end, char *mem)
+/* dx[t][i] = sum_n d[t][n] w[n][i] of tokens and columns, n ascending. */
+static void by_input(const pcs_call *c, const float *d, float *dx, pcs_rectangle p, char *mem)
 {
     const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t depth = m > n ? m : n;
     float *b = (float *)mem, *tile = (float *)(mem + pcs_line_up(4 * WIDE * depth));
     float *numbers = (float *)((char *)tile + pcs_line_up(4 * WIDE * BACK) + pcs_line_up(4 * BACK * m));
-    for (size_t i0 = begin; i0 < end; i0 += WIDE) {
-        const size_t count = end - i0 < WIDE ? end - i0 : WIDE;
+    for (size_t i0 = p.c0; i0 < p.c1 && p.r0 < p.r1; i0 += WIDE) {
+        const size_t count = p.c1 - i0 < WIDE ? p.c1 - i0 : WIDE;
         if (count < WIDE) memset(b, 0, n * WIDE * sizeof *b);
         for (size_t r = 0; r < n; r++)
             memcpy(b + r * WIDE, weight_row(c, r, k, numbers, (uint8_t *)numbers + pcs_line_up(4 * k)) + i0,
                    count * sizeof *b);
-        for (size_t t0 = 0; t0 < m; t0 += BACK) {
-            const size_t tokens = m - t0 < BACK ? m - t0 : BACK;
+        for (size_t t0 = p.r0; t0 < p.r1; t0 += BACK) {
+            const size_t tokens = p.r1 - t0 < BACK ? p.r1 - t0 : BACK;
             const pcs_gemm_args one = { d + t0 * n, n, b, WIDE, n, tokens, tile, WIDE, false };
             c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, (count + 15) / 16, 16 });
             for (size_t t = 0; t < tokens; t++)
@@ -161,28 +163,19 @@ static void by_input(const pcs_call *c, const float *d, float *dx, size_t begin,
     }
 }
 
-/* The first `rows` columns of x[m][ld] as [rows][m], 16 rows of x at a time, so that lines are used while they are
- * near. */
-static void turn(const float *x, size_t ld, size_t m, size_t rows, float *to)
-{
-    for (size_t t0 = 0; t0 < m; t0 += 16)
-        for (size_t r = 0; r < rows; r++)
-            for (size_t t = t0; t < m && t < t0 + 16; t++) to[r * m + t] = x[t * ld + r];
-}
-
-/* dw[r][i] = sum_t d[t][r] x[t][i] for the columns [begin, end), t ascending. */
-static void by_weights(const pcs_call *c, const float *d, float *dw, size_t begin, size_t end, char *mem)
+/* dw[r][i] = sum_t d[t][r] x[t][i] of rows and columns, t ascending. */
+static void by_weights(const pcs_call *c, const float *d, float *dw, pcs_rectangle p, char *mem)
 {
     const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t depth = m > n ? m : n;
     const float *x = c->in[0].data;
     float *b = (float *)mem, *tile = (float *)(mem + pcs_line_up(4 * WIDE * depth));
     float *turned = (float *)((char *)tile + pcs_line_up(4 * WIDE * BACK));
-    for (size_t r0 = 0; r0 < n && begin < end; r0 += BACK) {
-        const size_t rows = n - r0 < BACK ? n - r0 : BACK;
-        turn(d + r0, n, m, rows, turned);
-        for (size_t i0 = begin; i0 < end; i0 += WIDE) {
-            const size_t count = end - i0 < WIDE ? end - i0 : WIDE;
+    for (size_t r0 = p.r0; r0 < p.r1 && p.c0 < p.c1; r0 += BACK) {
+        const size_t rows = p.r1 - r0 < BACK ? p.r1 - r0 : BACK;
+        pcs_turn(c->kernels, &(pcs_turned){ d + r0, n, m, rows, turned, m });
+        for (size_t i0 = p.c0; i0 < p.c1; i0 += WIDE) {
+            const size_t count = p.c1 - i0 < WIDE ? p.c1 - i0 : WIDE;
             if (count < WIDE) memset(b, 0, m * WIDE * sizeof *b);
             for (size_t t = 0; t < m; t++) memcpy(b + t * WIDE, x + t * k + i0, count * sizeof *b);
             const pcs_gemm_args one = { turned, m, b, WIDE, m, rows, tile, WIDE, false };
@@ -195,12 +188,11 @@ static void by_weights(const pcs_call *c, const float *d, float *dw, size_t begi
 
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const size_t n = (size_t)c->in[1].shape[0], m = (size_t)pcs_arg_rows(&c->in[0]);
+    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     char *mem = c->scratch + ith * c->scratch_size;
     uint64_t begin, end;
-    pcs_share((uint64_t)c->in[1].shape[1], 16, ith, nth, &begin, &end);
-    if (g->in[0]) by_input(c, g->out[0], g->in[0], begin, end, mem);
-    if (g->in[1]) by_weights(c, g->out[0], g->in[1], begin, end, mem);
+    if (g->in[0]) by_input(c, g->out[0], g->in[0], pcs_share_table(m, k, 16, ith, nth), mem);
+    if (g->in[1]) by_weights(c, g->out[0], g->in[1], pcs_share_table(n, k, 16, ith, nth), mem);
     pcs_share(n, 16, ith, nth, &begin, &end);
     for (size_t t = 0; c->n_in > 2 && g->in[2] && t < m; t++)
         for (size_t r = begin; r < end; r++) g->in[2][r] += g->out[0][t * n + r];

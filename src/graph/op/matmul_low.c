@@ -2,10 +2,13 @@
  * gradients in the same: training's products. Inputs x [..., k], w [n, k], and i32 [1] that what is drawn depends on
  * (the step); `place`: another for each node.
  *
- * A product is out[m][c] = sum a[m][d] b[c][d]. Threads share the rows of b; each makes all of b's codes whose scales
- * reach over rows, and all of a's, so that bits do not depend on how many there are. Gradients go straight through. */
+ * A product is out[m][c] = sum a[m][d] b[c][d]. Threads share rows of a and of b; where an operand becomes codes, whose
+ * scales may reach over its rows, each thread makes all of them, so that bits do not depend on how many there are.
+ * Gradients go straight through. */
 #include "graph/graph.h"
 #include "graph/low.h"
+#include "graph/op/share_table.h"
+#include "graph/op/turn.h"
 #include "kernel/bf16.h"
 
 enum { AS, PLACE };
@@ -47,15 +50,6 @@ static size_t room(size_t m, size_t columns, size_t depth)
            up(columns, 16) * (ld / 32 * 34) + 4096;
 }
 
-static void gather(const float *x, bool turned, size_t rows, size_t depth, float *to, size_t ld)
-{
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t d = 0; d < depth && turned; d++) to[r * ld + d] = x[d * rows + r];
-        if (!turned) memcpy(to + r * ld, x + r * depth, depth * sizeof *to);
-        for (size_t d = depth; d < ld; d++) to[r * ld + d] = 0;
-    }
-}
-
 static uint64_t seed_of(const product *p, int side)
 {
     const uint64_t step = (uint32_t)*(const int32_t *)p->c->in[2].data;
@@ -65,64 +59,103 @@ static uint64_t seed_of(const product *p, int side)
 
 static char *aligned(char *mem) { return mem + (64 - (uintptr_t)mem % 64) % 64; }
 
-/* y[m][n] of rows a [m][ld] and b [n][ld], n rows. */
-static void multiply_rows(const product *p, const float *a, const float *b, size_t n, float *y, char *mem)
+/* y[m][n], in rows of ldy numbers, of rows a [m][ld] and b [n][ld]. */
+typedef struct { const float *a, *b; size_t m, n; float *y; size_t ldy; } rectangle;
+
+static void multiply_int8(const pcs_kernels *k, const rectangle *r, size_t ld, char *mem)
+{
+    const pcs_format *f = pcs_format_by_name("Q8_0");
+    const size_t chunks = pcs_chunks(ld), row = (size_t)pcs_row_bytes(f, ld);
+    const pcs_act act = pcs_act_in(mem, r->m, chunks);
+    uint8_t *codes = (uint8_t *)aligned(mem + pcs_act_bytes(r->m, chunks));
+    for (size_t i = 0; i < r->n; i++) pcs_encode_nearest(f, ld, r->b + i * ld, codes + i * row);
+    k->quantize_act(&(pcs_quantize_act_args){ r->a, ld, 0, r->m, act });
+    pcs_act_interleave(&act, chunks, r->m, 0, r->m);
+    k->mp(&(pcs_mp_args){ f, codes, row, ld, 0, r->n, r->m, act, r->y, r->ldy, NULL,
+                          aligned((char *)codes + r->n * row), false });
+}
+
+static void multiply_f32(const pcs_kernels *k, const rectangle *r, size_t ld, char *mem)
+{
+    float *panel = (float *)(void *)mem, *tile = panel + 16 * ld;
+    for (size_t at = 0; at < r->n; at += 16) {
+        const size_t count = r->n - at < 16 ? r->n - at : 16;
+        k->panel(&(pcs_panel_args){ r->b + at * ld, ld, count, ld, panel });
+        for (size_t t = 0; t < r->m; t += 48) {
+            const size_t rows = r->m - t < 48 ? r->m - t : 48;
+            k->gemm(&(pcs_gemm_args){ r->a + t * ld, ld, panel, 16, ld, rows, tile, 16, false });
+            for (size_t i = 0; i < rows; i++)
+                memcpy(r->y + (t + i) * r->ldy + at, tile + i * 16, count * sizeof *tile);
+        }
+    }
+}
+
+static void multiply_rows(const product *p, const rectangle *r, char *mem)
 {
     const pcs_low_kind kind = pcs_low_by_name(p->c->attr[AS].text)->product[p->which].kind;
     const pcs_kernels *k = p->c->kernels;
-    const size_t ld = p->ld, m = p->m;
+    const size_t ld = p->ld;
     mem = aligned(mem);
     if (kind == PCS_LOW_BF16) {
         uint16_t *act = (uint16_t *)(void *)mem;
-        char *rest = aligned(mem + pcs_act_bf16_bytes(m, ld));
-        k->act_bf16(&(pcs_act_bf16_args){ a, ld, m, 0, m, act });
-        k->mp_bf16(&(pcs_mp_bf16_args){ &pcs_format_f32, (const uint8_t *)b, ld * 4, ld, 0, n, m, act, y, n, NULL, rest,
-                                        false });
-    } else if (kind == PCS_LOW_INT8) {
-        const pcs_format *f = pcs_format_by_name("Q8_0");
-        const size_t chunks = pcs_chunks(ld), row = (size_t)pcs_row_bytes(f, ld);
-        const pcs_act act = pcs_act_in(mem, m, chunks);
-        uint8_t *codes = (uint8_t *)aligned(mem + pcs_act_bytes(m, chunks));
-        for (size_t r = 0; r < n; r++) pcs_encode_nearest(f, ld, b + r * ld, codes + r * row);
-        k->quantize_act(&(pcs_quantize_act_args){ a, ld, 0, m, act });
-        pcs_act_interleave(&act, chunks, m, 0, m);
-        k->mp(&(pcs_mp_args){ f, codes, row, ld, 0, n, m, act, y, n, NULL, aligned((char *)codes + n * row), false });
-    } else {
-        float *panel = (float *)(void *)mem, *tile = panel + 16 * ld;
-        for (size_t at = 0; at < n; at += 16) {
-            const size_t count = n - at < 16 ? n - at : 16;
-            k->panel(&(pcs_panel_args){ b + at * ld, ld, count, ld, panel });
-            for (size_t t = 0; t < m; t += 48) {
-                const size_t rows = m - t < 48 ? m - t : 48;
-                k->gemm(&(pcs_gemm_args){ a + t * ld, ld, panel, 16, ld, rows, tile, 16, false });
-                for (size_t r = 0; r < rows; r++) memcpy(y + (t + r) * n + at, tile + r * 16, count * sizeof *y);
-            }
-        }
+        char *rest = aligned(mem + pcs_act_bf16_bytes(r->m, ld));
+        k->act_bf16(&(pcs_act_bf16_args){ r->a, ld, r->m, 0, r->m, act });
+        k->mp_bf16(&(pcs_mp_bf16_args){ &pcs_format_f32, (const uint8_t *)r->b, ld * 4, ld, 0, r->n, r->m, act, r->y,
+                                        r->ldy, NULL, rest, false });
+    } else if (kind == PCS_LOW_INT8) multiply_int8(k, r, ld, mem);
+    else multiply_f32(k, r, ld, mem);
+}
+
+/* An operand of a product, of which a thread needs some rows. */
+typedef struct {
+    const float *x;
+    bool turned;
+    size_t rows, first, count;
+    pcs_low_fn *code;
+    uint64_t seed;
+} operand;
+
+/* Rows [first, first + count) of an operand, in rows of ld, zeros behind the last number. */
+static void gather(const product *p, const operand *o, size_t first, size_t count, float *to)
+{
+    const size_t depth = p->depth, ld = p->ld;
+    if (o->turned) pcs_turn(p->c->kernels, &(pcs_turned){ o->x + first, o->rows, depth, count, to, ld });
+    for (size_t r = 0; r < count; r++) {
+        if (!o->turned) memcpy(to + r * ld, o->x + (first + r) * depth, depth * sizeof *to);
+        for (size_t d = depth; d < ld; d++) to[r * ld + d] = 0;
     }
+}
+
+/* Those rows, in `room` or where they are. */
+static const float *operand_rows(const product *p, const operand *o, float *room)
+{
+    const size_t depth = p->depth, ld = p->ld;
+    if (o->code) {
+        gather(p, o, 0, o->rows, room);
+        o->code(&(pcs_low_operand){ room, o->rows, depth, ld, o->seed, seed_of(p, 2) });
+        return room + o->first * ld;
+    }
+    if (!o->turned && ld == depth) return o->x + o->first * depth;
+    gather(p, o, o->first, o->count, room);
+    return room;
 }
 
 static void run_product(const product *p, uint32_t ith, uint32_t nth)
 {
     const pcs_low *low = pcs_low_by_name(p->c->attr[AS].text);
-    const size_t ld = p->ld;
-    uint64_t begin, end;
-    pcs_share(p->columns, 128, ith, nth, &begin, &end);
-    if (begin == end) return;
-    const size_t n = (size_t)(end - begin);
-    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + p->m * ld,
-          *y = b + p->columns * ld;
-    const pcs_low_operand left = { a, p->m, p->depth, ld, seed_of(p, 0), seed_of(p, 2) };
-    const pcs_low_operand right = { b, p->columns, p->depth, ld, seed_of(p, 1), seed_of(p, 2) };
-    gather(p->a, p->a_turned, p->m, p->depth, a, ld);
-    if (low->product[p->which].left) low->product[p->which].left(&left);
-    gather(p->b, p->b_turned, p->columns, p->depth, b, ld);
-    if (low->product[p->which].right) low->product[p->which].right(&right);
-    multiply_rows(p, a, b + begin * ld, n, y, (char *)(y + p->m * n));
-    for (size_t t = 0; t < p->m; t++)
-        for (size_t i = 0; i < n; i++) {
-            float *to = &p->out[t * p->columns + begin + i];
-            *to = p->add ? *to + y[t * n + i] : y[t * n + i];
-        }
+    const pcs_rectangle part = pcs_share_table(p->m, p->columns, 32, ith, nth);
+    const size_t m = (size_t)(part.r1 - part.r0), n = (size_t)(part.c1 - part.c0);
+    if (!m || !n) return;
+    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + p->m * p->ld,
+          *y = b + p->columns * p->ld, *out = p->out + part.r0 * p->columns + part.c0;
+    const operand left = { p->a, p->a_turned, p->m, (size_t)part.r0, m, low->product[p->which].left, seed_of(p, 0) };
+    const operand right = { p->b, p->b_turned, p->columns, (size_t)part.c0, n, low->product[p->which].right,
+                            seed_of(p, 1) };
+    const rectangle r = { operand_rows(p, &left, a), operand_rows(p, &right, b), m, n, p->add ? y : out,
+                          p->add ? n : p->columns };
+    multiply_rows(p, &r, (char *)(y + p->m * n));
+    for (size_t t = 0; t < m && p->add; t++)
+        for (size_t i = 0; i < n; i++) out[t * p->columns + i] += y[t * n + i];
 }
 
 static product product_of(const pcs_call *c, pcs_low_product which, float *out, const float *d)

@@ -60,8 +60,6 @@ static bool can(const deciding *d, size_t i)
     }
 }
 
-static const char asked[] = "is to stay in float";
-
 static void forwards(deciding *d)
 {
     precis_net_quant *q = d->q;
@@ -70,10 +68,7 @@ static void forwards(deciding *d)
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         const pcs_node *n = &q->g->nodes[i];
         q->nodes[i].kind = pcs_code_place_of(q->g, n);
-        if (pcs_net_kept_float(q, i)) {
-            q->nodes[i].kind = PCS_CODES_FLOAT;
-            q->nodes[i].why = asked;
-        }
+        if ((q->nodes[i].why = pcs_net_kept_float(q, i)) != NULL) q->nodes[i].kind = PCS_CODES_FLOAT;
         if (!can(d, i)) continue;
         q->nodes[i].state = PCS_NODE_WHOLE;
         q->values[n->out[0]].available = true;
@@ -208,8 +203,8 @@ static void decide_products(precis_net_quant *q)
         pcs_net_node *m = &q->nodes[i];
         const pcs_node *n = &q->g->nodes[i];
         m->kind = pcs_code_place_of(q->g, n);
-        if (pcs_net_kept_float(q, i)) m->why = asked;
-        else if (m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n)) m->state = PCS_NODE_WHOLE;
+        if ((m->why = pcs_net_kept_float(q, i)) != NULL) continue;
+        if (m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n)) m->state = PCS_NODE_WHOLE;
         else if (!is_number(q->g, n->out[0])) m->state = PCS_NODE_SHAPE;
         else m->why = "is no product with constant weights";
     }

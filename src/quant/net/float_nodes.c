@@ -34,11 +34,12 @@ static bool fits(const precis_net_quant *q, const pcs_node *n, const char *patte
     return false;
 }
 
-bool pcs_net_kept_float(const precis_net_quant *q, size_t i)
+const char *pcs_net_kept_float(const precis_net_quant *q, size_t i)
 {
     for (size_t k = 0; k < q->o.n_floats; k++)
-        if (fits(q, &q->g->nodes[i], q->o.floats[k])) return true;
-    return false;
+        if (fits(q, &q->g->nodes[i], q->o.floats[k]))
+            return k < q->o.n_reasons && q->o.reasons[k] ? q->o.reasons[k] : "is to stay in float";
+    return NULL;
 }
 
 precis_status pcs_net_floats_known(const precis_net_quant *q)

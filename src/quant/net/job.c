@@ -240,6 +240,24 @@ static precis_status name_ports(precis_net_quant *q, pcs_onnx_named *in, pcs_onn
     return st;
 }
 
+void precis_net_quant_manifest(precis_net_quant *q, precis_net_manifest_fn *fn, void *user)
+{
+    q->manifest = fn;
+    q->manifest_user = user;
+}
+
+static precis_status tell(void *user, const pcs_out *of, const char **text, size_t *len)
+{
+    const precis_net_quant *q = user;
+    return q->manifest(q->manifest_user, of->sha256, of->at, text, len);
+}
+
+static const pcs_beside *beside_of(precis_net_quant *q, pcs_beside *b)
+{
+    *b = (pcs_beside){ ".manifest.json", tell, q };
+    return q->manifest ? b : NULL;
+}
+
 /* instead: what is made of the ONNX file; NULL: it is the result. */
 static precis_status save(precis_net_quant *q, const char *path, precis_status (*instead)(void *user, const char *file),
                           void *user, pcs_onnx_written *written)
@@ -249,9 +267,10 @@ static precis_status save(precis_net_quant *q, const char *path, precis_status (
     pcs_onnx_named *in = pcs_alloc(q->ctx, n + m + 1, sizeof *in), *out = in ? in + n : NULL;
     if (!in) return PRECIS_ENOMEM;
     precis_status st = name_ports(q, in, out);
-    const pcs_onnx_saved what = { .graph = q->g,     .inputs = in,       .outputs = out,
-                                  .n_inputs = n,     .n_outputs = m,     .whole = q->o.whole != 0,
-                                  .instead = instead, .user = user };
+    pcs_beside beside;
+    const pcs_onnx_saved what = { .graph = q->g,      .inputs = in,   .outputs = out,
+                                  .n_inputs = n,      .n_outputs = m, .whole = q->o.whole != 0,
+                                  .instead = instead, .user = user,   .beside = beside_of(q, &beside) };
     if (!st) st = pcs_onnx_save(q->ctx, &what, path, written);
     pcs_free(q->ctx, in);
     return st;
@@ -272,20 +291,22 @@ precis_status precis_net_quant_write(precis_net_quant *q, const char *path, prec
 typedef struct {
     precis_net *net;
     const char *path;
+    const pcs_beside *beside;
     precis_net_c_file *file;
 } as_c;
 
 static precis_status write_c(void *user, const char *file)
 {
     const as_c *a = user;
-    return pcs_net_save_c(a->net, file, a->path, a->file);
+    return pcs_net_save_c(a->net, file, a->path, a->beside, a->file);
 }
 
 /* By way of the ONNX file, which gets no name: dimensions without a size have one in C, and fusions come out as in a
  * run. */
 precis_status precis_net_quant_write_c(precis_net_quant *q, const char *path, precis_net_c_file *file)
 {
-    as_c a = { q->net, path, file };
+    pcs_beside beside;
+    as_c a = { q->net, path, beside_of(q, &beside), file };
     return save(q, path, write_c, &a, NULL);
 }
 

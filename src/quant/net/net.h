@@ -74,6 +74,8 @@ struct precis_net_quant {
     precis_net *net;
     precis_graph *g;
     precis_net_quant_options o;
+    precis_net_manifest_fn *manifest; /* or NULL */
+    void *manifest_user;
     pcs_net_mode mode;
     const pcs_observer_kind *kind;
     uint32_t methods;      /* rows of methods.def that are asked for */
@@ -105,9 +107,9 @@ precis_status pcs_net_backend(precis_net_quant *q);
 precis_status pcs_net_prepare(precis_net_quant *q);
 precis_status pcs_net_decide(precis_net_quant *q);
 /* Nodes that the options leave in float (float_nodes.c). First, while the graph is that of the file: what the file
- * calls their results. Then: is node i one; does each pattern of the options fit any? */
+ * calls their results. Then: why node i is one (NULL: it is none); does each pattern of the options fit any? */
 precis_status pcs_net_keep_called(precis_net_quant *q);
-bool pcs_net_kept_float(const precis_net_quant *q, size_t i);
+const char *pcs_net_kept_float(const precis_net_quant *q, size_t i);
 precis_status pcs_net_floats_known(const precis_net_quant *q);
 /* The name of the node in integers whose result the file calls so, or which is called so itself, or which that one is
  * fused into. NULL: none. */

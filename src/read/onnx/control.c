@@ -2,6 +2,8 @@
  * taken and loops unrolled. */
 #include "read/onnx/functions.h"
 
+enum { PORTS = 4096 }; /* each is looked for among all */
+
 static pcs_str text_of(const pcs_proto_field *f)
 {
     return (pcs_str){ (const char *)f->inner.p, pcs_proto_size(f->inner) };
@@ -33,19 +35,28 @@ static uint32_t ports(pcs_proto g, uint32_t number)
     return n;
 }
 
-/* Import a graph within with these inputs; its outputs. */
-static bool body(pcs_onnx_node *n, pcs_proto g, uint32_t n_in, const precis_value *in, uint32_t n_out,
+/* A graph within, and how often it is imported. */
+typedef struct { pcs_proto g; uint64_t turns; } within;
+
+/* Import it with these inputs; its outputs. */
+static bool body(pcs_onnx_node *n, const within *w, uint32_t n_in, const precis_value *in, uint32_t n_out,
                  precis_value *out)
 {
+    const pcs_proto g = w->g;
+    const uint64_t turns = w->turns;
     pcs_import *im = n->im;
     pcs_scope inner;
     pcs_str name;
     if (n->scope->depth >= PCS_LIMIT_NET_DEPTH)
         return pcs_wrong(n, "graphs nest deeper than %d", PCS_LIMIT_NET_DEPTH), false;
+    if (n_in > PORTS || n_out > PORTS) return pcs_wrong(n, "has more than %d inputs or results", PORTS), false;
     if (ports(g, 11) != n_in || ports(g, 12) != n_out)
         return pcs_wrong(n, "its graph has %u inputs and %u outputs, not %u and %u", ports(g, 11), ports(g, 12), n_in,
                          n_out),
                false;
+    const uint64_t around = im->copies ? im->copies : 1;
+    if (!pcs_fits(n, g, 1, turns)) return false;
+    im->copies = around * turns; /* not more than nodes, which fit, or times nothing */
     pcs_scope_open(&inner, im, n->scope);
     precis_status st = PRECIS_OK;
     for (uint32_t i = 0; i < n_in && !st; i++)
@@ -58,6 +69,7 @@ static bool body(pcs_onnx_node *n, pcs_proto g, uint32_t n_in, const precis_valu
         if (out[i] < 0) pcs_wrong(n, "output %u of its graph is made by nothing", i);
     }
     pcs_scope_close(&inner);
+    im->copies = around;
     if (st && !pcs_failed(n)) im->error = st;
     return !pcs_failed(n);
 }
@@ -75,7 +87,7 @@ void pcs_raise_if(pcs_onnx_node *n)
         pcs_wrong(n, "its condition is not one element");
         return;
     }
-    body(n, *condition ? yes : no, 0, NULL, n->n_out, n->out);
+    body(n, &(within){ *condition ? yes : no, 1 }, 0, NULL, n->n_out, n->out);
 }
 
 /* Values of all turns, one behind another along a new first dimension. */
@@ -103,6 +115,7 @@ void pcs_raise_loop(pcs_onnx_node *n)
                  *kept = pcs_room(n, (size_t)scans * PCS_LIMIT_NET_TURNS, sizeof *kept);
     if (!in || !out || !kept) return;
     in[1] = condition;
+    const uint64_t turns = *trips > 0 && *trips <= PCS_LIMIT_NET_TURNS ? (uint64_t)*trips : 1;
     for (uint32_t i = 0; i < carried; i++)
         if ((in[2 + i] = pcs_in(n, 2 + i)) < 0) return;
     uint32_t t = 0;
@@ -118,7 +131,7 @@ void pcs_raise_loop(pcs_onnx_node *n)
         }
         const int64_t turn = t;
         in[0] = pcs_data(n, PCS_I64, 0, NULL, &turn);
-        if (!body(n, g, carried + 2, in, carried + scans + 1, out)) return;
+        if (!body(n, &(within){ g, turns }, carried + 2, in, carried + scans + 1, out)) return;
         for (uint32_t i = 0; i < carried + 1; i++) in[1 + i] = out[i];
         for (uint32_t i = 0; i < scans; i++) kept[t * scans + i] = out[1 + carried + i];
     }
@@ -178,7 +191,7 @@ void pcs_raise_scan(pcs_onnx_node *n)
             in[states + k] =
                 pcs_shaped(n, pcs_part(n, whole, a, nth(in_ways, nd, k) ? turns - 1 - t : t, 1), dims, shape);
         }
-        if (!body(n, g, n->n_in, in, states + outs, out)) return;
+        if (!body(n, &(within){ g, (uint64_t)turns }, n->n_in, in, states + outs, out)) return;
         for (uint32_t i = 0; i < states; i++) in[i] = out[i];
         for (uint32_t i = 0; i < outs; i++) kept[(uint32_t)t * outs + i] = out[states + i];
     }

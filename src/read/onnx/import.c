@@ -127,6 +127,8 @@ static precis_status read_node(pcs_onnx_node *n, pcs_proto m)
 
 /* ---- functions of the model --------------------------------------------------------------------- */
 
+enum { PORTS = 4096 }; /* inputs, results and attributes of a call: each is looked for among all */
+
 /* Names of a field of the function, one after another. */
 static pcs_str nth_name(pcs_proto m, uint32_t number, uint32_t i)
 {
@@ -157,6 +159,8 @@ static precis_status default_attributes(pcs_onnx_node *n, const pcs_onnx_functio
         uint32_t k = 0;
         while (k < n->n_attr && !pcs_str_same(n->attr[k].name, a.name)) k++;
         if (k == n->n_attr) n->attr[n->n_attr++] = a;
+        if (n->n_attr > PORTS)
+            return pcs_onnx_damage(n->im->net, n->body.p, n->name, "has more than %d attributes", PORTS);
     }
     return PRECIS_OK;
 }
@@ -168,8 +172,11 @@ static precis_status inline_function(pcs_onnx_node *n, pcs_onnx_function *fn)
     if (fn->open)
         return pcs_onnx_damage(im->net, n->body.p, n->name, "function %.*s calls itself",
                                (int)(n->op.n < 60 ? n->op.n : 60), n->op.s);
+    if (n->n_in > PORTS || n->n_out > PORTS || n->n_attr > PORTS)
+        return pcs_onnx_damage(im->net, n->body.p, n->name, "has more than %d inputs, results or attributes", PORTS);
     if (n->scope->depth >= PCS_LIMIT_NET_DEPTH)
         return pcs_onnx_damage(im->net, n->body.p, n->name, "functions nest deeper than %d", PCS_LIMIT_NET_DEPTH);
+    if (!pcs_fits(n, fn->body, 7, 1)) return im->error;
     precis_status st = default_attributes(n, fn);
     pcs_scope_open(&inner, im, NULL);
     inner.depth = n->scope->depth + 1;

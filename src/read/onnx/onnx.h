@@ -25,7 +25,8 @@ typedef struct pcs_onnx_function {
     pcs_str name, domain, overload;
     pcs_proto body;
     pcs_opsets opsets;
-    bool open; /* being inlined */
+    bool open;      /* being inlined */
+    uint64_t nodes; /* with all that it calls inlined; 0: not counted yet */
 } pcs_onnx_function;
 
 typedef struct pcs_onnx {
@@ -38,7 +39,7 @@ typedef struct pcs_onnx {
     int64_t ir;
     pcs_opsets opsets;
     pcs_proto graph;
-    pcs_onnx_function *functions;
+    pcs_onnx_function *functions; /* by pcs_onnx_function_order */
     size_t n_functions;
     pcs_file *external; /* files that initializers lie in, opened once */
     size_t n_external;
@@ -77,6 +78,10 @@ bool pcs_onnx_dtype(int64_t data_type, pcs_dtype *out);
 /* The version of a domain that the file counts on; 0: none. A function of the file; NULL: there is none. */
 int64_t pcs_onnx_version(const pcs_opsets *opsets, pcs_str domain);
 pcs_onnx_function *pcs_onnx_function_of(const pcs_onnx *net, pcs_str domain, pcs_str op);
+int pcs_onnx_function_order(const void *a, const void *b); /* by name and domain */
+/* Nodes of a graph (number 1) or a function (7), with those of graphs in their attributes once and those of functions
+ * that they call inlined: before anything is made of them, so that few bytes do not become many nodes. Held at 2^62. */
+uint64_t pcs_onnx_nodes(pcs_onnx *net, pcs_proto g, uint32_t number);
 /* Is there a row or a function for it? */
 bool pcs_onnx_supports(const pcs_onnx *net, pcs_str domain, pcs_str op, const pcs_opsets *opsets);
 

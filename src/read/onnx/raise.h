@@ -113,6 +113,8 @@ precis_value pcs_swapped(pcs_onnx_node *n, precis_value v); /* the last two dime
 /* Dimensions of v with the given axes (any order, negative too) inserted or taken away. */
 precis_value pcs_unsqueezed(pcs_onnx_node *n, precis_value v, uint32_t count, const int64_t *axes);
 
+/* Would a graph or a function within (bombs.c), so many times, be more nodes than a net may have? false: refused. */
+bool pcs_fits(pcs_onnx_node *n, pcs_proto g, uint32_t number, uint64_t times);
 /* ---- graphs within (control.c) */
 /* Input i of the file as a value: a constant where its contents are given. */
 precis_status pcs_import_input(pcs_import *im, size_t i, const pcs_netfile_given *given, precis_value *out);
@@ -144,6 +146,7 @@ struct pcs_import {
     bool eager;          /* contents of inputs are given */
     precis_status error; /* with its message in ctx */
     size_t nodes, steps; /* of the file, and of ours: a bound on work */
+    uint64_t copies;     /* how often the loops around a node make it; 0: once */
 };
 
 extern const pcs_onnx_row pcs_onnx_rows[];

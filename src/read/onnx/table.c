@@ -2,6 +2,8 @@
  * types of elements. */
 #include "read/onnx/functions.h"
 
+#include <stdlib.h>
+
 const pcs_onnx_row pcs_onnx_rows[] = {
 #define ROW(domain, op, since, until, contents, function, with) { domain, op, since, until, contents, function, with },
 #include "read/onnx/onnx.def"
@@ -26,15 +28,26 @@ const pcs_onnx_row *pcs_onnx_row_of(pcs_str domain, pcs_str op, int64_t version)
 }
 
 /* Functions of the file come first, but for those that precis wrote of its own ops for other engines. */
+static int order(pcs_str a, pcs_str b)
+{
+    const size_t n = a.n < b.n ? a.n : b.n;
+    const int c = n ? memcmp(a.s, b.s, n) : 0;
+    return c ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+int pcs_onnx_function_order(const void *a_, const void *b_)
+{
+    const pcs_onnx_function *a = a_, *b = b_;
+    const int c = order(a->name, b->name);
+    return c ? c : order(a->domain, b->domain);
+}
+
 pcs_onnx_function *pcs_onnx_function_of(const pcs_onnx *net, pcs_str domain, pcs_str op)
 {
     if (pcs_str_is(domain, PCS_ONNX_DOMAIN) && pcs_onnx_row_of(domain, op, 1)) return NULL;
-    for (size_t i = 0; i < net->n_functions; i++)
-        if (pcs_str_same(net->functions[i].name, op) &&
-            (pcs_str_same(net->functions[i].domain, domain) ||
-             (!domain.n && pcs_str_is(net->functions[i].domain, "ai.onnx"))))
-            return &net->functions[i];
-    return NULL;
+    const pcs_onnx_function key = { .name = op, .domain = domain };
+    return net->n_functions ? bsearch(&key, net->functions, net->n_functions, sizeof key, pcs_onnx_function_order)
+                            : NULL;
 }
 
 bool pcs_onnx_supports(const pcs_onnx *net, pcs_str domain, pcs_str op, const pcs_opsets *opsets)

@@ -18,6 +18,7 @@ typedef struct {
     pcs_str location;
     uint64_t offset, length;
     bool has_length;
+    uint32_t said; /* keys of external data, a bit each */
 } reading;
 
 static precis_status wrong(const reading *r, const char *why)
@@ -63,6 +64,21 @@ static bool number_of(pcs_str s, uint64_t *out)
     return s.n > 0;
 }
 
+/* Keys of external data stand there once: of two, each reader would take another. */
+static precis_status note_key(reading *r, pcs_str key)
+{
+    static const char *const keys[] = { "location", "offset", "length", "checksum" };
+    uint32_t i = 0;
+    while (i < 4 && !pcs_str_is(key, keys[i])) i++;
+    if (i == 4)
+        return pcs_onnx_damage(r->net, r->body.p, r->name, "external_data has an unknown key \"%.*s\"",
+                               (int)(key.n < 40 ? key.n : 40), key.s);
+    if (r->said & 1u << i)
+        return pcs_onnx_damage(r->net, r->body.p, r->name, "external_data has the key %s twice", keys[i]);
+    r->said |= 1u << i;
+    return PRECIS_OK;
+}
+
 static precis_status read_external(reading *r, pcs_proto m)
 {
     pcs_str key = { "", 0 }, value = { "", 0 };
@@ -75,15 +91,14 @@ static precis_status read_external(reading *r, pcs_proto m)
         if (f.number == 2) value = s;
     }
     if (bad) return wrong(r, "its external_data are damaged");
+    const precis_status st = note_key(r, key);
+    if (st) return st;
     if (pcs_str_is(key, "location")) r->location = value;
-    else if (pcs_str_is(key, "offset"))
+    if (pcs_str_is(key, "offset"))
         return number_of(value, &r->offset) ? PRECIS_OK : wrong(r, "its external offset is no number");
-    else if (pcs_str_is(key, "length"))
+    if (pcs_str_is(key, "length"))
         return (r->has_length = number_of(value, &r->length)) ? PRECIS_OK
                                                               : wrong(r, "its external length is no number");
-    else if (!pcs_str_is(key, "checksum"))
-        return pcs_onnx_damage(r->net, r->body.p, r->name, "external_data has an unknown key \"%.*s\"",
-                               (int)(key.n < 40 ? key.n : 40), key.s);
     return PRECIS_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "read/onnx/raise.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 precis_status pcs_onnx_damage(const pcs_onnx *net, const void *at, const char *what, const char *fmt, ...)
 {
@@ -13,6 +14,8 @@ precis_status pcs_onnx_damage(const pcs_onnx *net, const void *at, const char *w
     va_end(ap);
     return pcs_fail_at(net->ctx, PRECIS_EFORMAT, (uint64_t)((const uint8_t *)at - net->start), what, "%s", text);
 }
+
+enum { OPSETS = 256 }; /* each node looks for its own among them */
 
 static pcs_str text_of(const pcs_proto_field *f)
 {
@@ -61,6 +64,7 @@ static precis_status read_opsets(pcs_onnx *net, pcs_proto m, uint32_t number, pc
     bool bad;
     while (pcs_proto_next(&walk, &f, &bad)) n += is_text(&f, number);
     if (bad) return broken(net, walk, "model");
+    if (n > OPSETS) return pcs_onnx_damage(net, m.p, "model", "counts on more than %d opsets", OPSETS);
     pcs_opset *list = pcs_arena_alloc(&net->arena, n + 1, sizeof *list);
     if (!list) return PRECIS_ENOMEM;
     *out = (pcs_opsets){ list, n };
@@ -142,6 +146,7 @@ static precis_status read_function(pcs_onnx *net, pcs_proto m, pcs_onnx_function
         if (is_text(&f, 10)) out->domain = text_of(&f);
         if (is_text(&f, 13)) out->overload = text_of(&f);
     }
+    if (pcs_str_is(out->domain, "ai.onnx")) out->domain = (pcs_str){ "", 0 };
     return read_opsets(net, m, 9, &out->opsets);
 }
 
@@ -158,6 +163,13 @@ static precis_status read_functions(pcs_onnx *net, pcs_proto m)
         const precis_status st =
             is_text(&f, 25) ? read_function(net, f.inner, &net->functions[net->n_functions++]) : PRECIS_OK;
         if (st) return st;
+    }
+    qsort(net->functions, net->n_functions, sizeof *net->functions, pcs_onnx_function_order);
+    for (size_t i = 1; i < net->n_functions; i++) {
+        const pcs_onnx_function *f1 = &net->functions[i];
+        if (!pcs_onnx_function_order(f1 - 1, f1) && pcs_str_same(f1[-1].overload, f1->overload))
+            return pcs_onnx_damage(net, f1->body.p, "function", "%.*s is there twice",
+                                   (int)(f1->name.n < 60 ? f1->name.n : 60), f1->name.s);
     }
     return PRECIS_OK;
 }
@@ -201,6 +213,55 @@ static precis_status read_ports(pcs_onnx *net, uint32_t number, const pcs_map *l
     return PRECIS_OK;
 }
 
+/* The shape of an initializer, beside that of the input whose default it is. */
+static precis_status check_default(pcs_onnx *net, pcs_proto m, const pcs_port *port)
+{
+    pcs_proto_field f;
+    uint32_t dims = 0;
+    bool bad, same = true;
+    const uint8_t *at = m.p;
+    while (pcs_proto_next(&m, &f, &bad)) {
+        if (f.number != 1) continue;
+        uint64_t v = f.value;
+        pcs_proto all = f.wire == PCS_PROTO_BYTES ? f.inner : (pcs_proto){ 0 };
+        for (bool more = f.wire == PCS_PROTO_VARINT || pcs_proto_varint(&all, &v); more;
+             more = f.wire == PCS_PROTO_BYTES && pcs_proto_varint(&all, &v), dims++)
+            if (dims < port->dims && port->shape[dims] >= 0 && (uint64_t)port->shape[dims] != v) same = false;
+    }
+    if (bad || !port->shaped || (same && dims == port->dims)) return PRECIS_OK; /* damage is found where it is read */
+    return pcs_onnx_damage(net, at, port->name, "has another shape as an initializer than as an input");
+}
+
+/* Inputs with defaults, which are no inputs here: both must have one shape. names: of initializers. */
+static precis_status check_defaults(pcs_onnx *net, const pcs_map *names)
+{
+    pcs_map ports;
+    pcs_proto_field f, t;
+    pcs_port *list = NULL;
+    uint32_t n = 0, found;
+    bool bad, existed;
+    precis_status st = PRECIS_OK;
+    for (pcs_proto g = net->graph; pcs_proto_next(&g, &f, &bad);) n += is_text(&f, 11);
+    n -= (uint32_t)net->base.n_inputs;
+    if (!n) return PRECIS_OK;
+    if (!(list = pcs_arena_alloc(&net->arena, n, sizeof *list))) return PRECIS_ENOMEM;
+    pcs_map_init(&ports, net->ctx);
+    uint32_t k = 0;
+    for (pcs_proto g = net->graph; k < n && !st && pcs_proto_next(&g, &f, &bad);) {
+        if (!is_text(&f, 11)) continue;
+        st = pcs_onnx_read_port(net, f.inner, &list[k]);
+        const char *name = list[k].name;
+        if (st || !pcs_map_get(names, name, strlen(name), &found)) continue;
+        st = pcs_map_put(&ports, name, strlen(name), k++, &existed);
+    }
+    for (pcs_proto g = net->graph; !st && pcs_proto_next(&g, &f, &bad);)
+        for (pcs_proto m = f.inner; is_text(&f, 5) && !st && pcs_proto_next(&m, &t, &bad);)
+            if (is_text(&t, 8) && pcs_map_get(&ports, (const char *)t.inner.p, pcs_proto_size(t.inner), &found))
+                st = check_default(net, f.inner, &list[found]);
+    pcs_map_free(&ports);
+    return st;
+}
+
 static precis_status describe(pcs_onnx *net)
 {
     pcs_map names;
@@ -208,6 +269,7 @@ static precis_status describe(pcs_onnx *net)
     precis_status st = initializer_names(net, &names);
     if (!st) st = read_ports(net, 11, &names, &net->base.inputs, &net->base.n_inputs);
     if (!st) st = read_ports(net, 12, NULL, &net->base.outputs, &net->base.n_outputs);
+    if (!st) st = check_defaults(net, &names);
     pcs_map_free(&names);
     if (!st && !net->base.n_outputs) st = pcs_onnx_damage(net, net->graph.p, "graph", "has no outputs");
     return st;
@@ -292,6 +354,10 @@ static precis_status read_model(pcs_onnx *net, pcs_proto m)
         pcs_warn(net->ctx, "%s: IR version %lld is newer than 13; it is read as if it were 13", net->file.path,
                  (long long)net->ir);
     precis_status st = read_opsets(net, m, 8, &net->opsets);
+    for (size_t i = 0; i < net->opsets.n && !st; i++)
+        if (!net->opsets.list[i].domain.n && net->opsets.list[i].version > PCS_ONNX_NEWEST)
+            pcs_warn(net->ctx, "%s: opset %lld is newer than %d; its ops are read as if they were of that one",
+                     net->file.path, (long long)net->opsets.list[i].version, PCS_ONNX_NEWEST);
     if (!st) st = read_functions(net, m);
     if (!st) st = describe(net);
     if (!st) st = count_ops(net);

@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "read/netfile.h"
+#include "write/write.h"
 
 /* Bytes of constants, and calls, that a file may have: more is nothing for a microcontroller. */
 #define PCS_LIMIT_C_CONSTANTS (64 << 20)
@@ -19,6 +20,7 @@ typedef struct pcs_c_saved {
     const char *net;    /* path of the net's file: it is read with `batch` for its first dimension, and lowered */
     const char *source; /* path of what the head says that it was made from, with its SHA-256 */
     int64_t batch;      /* 0: 1 */
+    const pcs_beside *beside; /* or NULL */
 } pcs_c_saved;
 
 /* What a file takes; cycles are predicted (docs/c-files.md says from what). */

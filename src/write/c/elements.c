@@ -11,11 +11,18 @@ static void put_meaning(pcs_c_file *w, const pcs_c_codes *c)
     pcs_c_put(w, &w->arrays, "{ %s, %d, %d, %d }, ", pcs_c_float(w, (double)m->scale), m->zero, c != NULL, m->flip);
 }
 
+/* What would do in place of codes of 16 bits. */
+static const char *wide(const pcs_c_file *w, precis_value v)
+{
+    const pcs_dtype d = pcs_cv(w, v)->dtype;
+    return d == PCS_U16 || d == PCS_I16 ? " (precis quant NET --static --activations u8 --calib DATA -o NAME.c)" : "";
+}
+
 precis_status pcs_c_to_codes(pcs_c_file *w, const pcs_c_step *s)
 {
     pcs_c_codes c;
     if (!pcs_c_coded(w, s->n, &c))
-        return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are made");
+        return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are made%s", wide(w, s->out));
     const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
     const char *name = pcs_c_struct(w, s, "encode", 24);
     pcs_c_put(w, &w->arrays, "%llu, %s, %s, %d", (unsigned long long)count, pcs_c_float(w, (double)c.scale),
@@ -30,7 +37,7 @@ precis_status pcs_c_from_codes(pcs_c_file *w, const pcs_c_step *s)
 {
     pcs_c_codes c;
     if (!pcs_c_decoded(w, s->out, &c))
-        return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are read");
+        return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are read%s", wide(w, s->n->in[0]));
     const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
     const char *name = pcs_c_struct(w, s, "decode", 16);
     pcs_c_put(w, &w->arrays, "%llu, %d, %s, %d", (unsigned long long)count, c.zero, pcs_c_float(w, (double)c.scale),

@@ -3,7 +3,8 @@
 #include "graph/pass/codes.h"
 #include "write/c/file.h"
 
-extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_requantize;
+extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_requantize, pcs_op_dynamic_codes, pcs_op_codes_product,
+    pcs_op_conv_whole, pcs_op_product_whole, pcs_op_dynamic_recurrent, pcs_op_recurrent, pcs_op_packed_recurrent;
 
 bool pcs_c_decoded(const pcs_c_file *w, precis_value v, pcs_c_codes *out)
 {
@@ -82,14 +83,32 @@ static const pcs_node *fused_into(const pcs_c_file *w, const pcs_node *to)
     return r && r->fuses && r->fuses(w, n) ? n : NULL;
 }
 
+/* Why an op without a row is refused, and what would do. */
+static const char *instead(const pcs_op *op)
+{
+    static const char each_run[] =
+        "codes whose range is that of each run are not; those of a calibration are (precis quant NET --static --calib "
+        "DATA -o NAME.c), and so are weights alone (precis quant NET --weight-only -o NAME.c)";
+    static const char recurrent[] = "C files have no recurrent nets";
+    static const struct { const pcs_op *op; const char *why; } known[] = {
+        { &pcs_op_requantize, "sums that are only requantized are not, but the same net between Q and DQ is (precis "
+                              "quant NET --static --qdq --calib DATA -o NAME.c)" },
+        { &pcs_op_dynamic_codes, each_run },     { &pcs_op_codes_product, each_run },
+        { &pcs_op_conv_whole, each_run },        { &pcs_op_product_whole, each_run },
+        { &pcs_op_dynamic_recurrent, recurrent }, { &pcs_op_recurrent, recurrent },
+        { &pcs_op_packed_recurrent, recurrent },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].op == op) return known[i].why;
+    return "C files have no function for it";
+}
+
 static precis_status fill(pcs_c_file *w, pcs_c_step *s, const pcs_node *n)
 {
     const pcs_node *inner = fused_into(w, n);
     *s = (pcs_c_step){ .n = inner ? inner : n, .store = inner ? n : NULL, .out = n->out[0] };
     s->row = pcs_c_row_of(s->n->op);
-    if (!s->row && s->n->op == &pcs_op_requantize)
-        return pcs_c_cannot(w, s->n, "QLinear ops are not, but the same net between Q and DQ (quant --qdq) is");
-    if (!s->row) return pcs_c_cannot(w, s->n, "C files have no function for it");
+    if (!s->row) return pcs_c_cannot(w, s->n, "%s", instead(s->n->op));
     for (uint32_t i = 0; i < s->n->n_out; i++)
         if (i && w->uses[s->n->out[i]]) return pcs_c_cannot(w, s->n, "its result %u is read", i);
     s->in = pcs_arena_alloc(&w->arena, s->n->n_in + 1, sizeof *s->in);

@@ -290,7 +290,7 @@ static precis_status save(pcs_c_file *w, const char *path, pcs_c_written *k)
     if (!st) st = pcs_out_add(&o, text.data, text.len);
     if (!st) st = pcs_out_finish(&o);
     if (!st) st = read_back(w, &o, &text);
-    if (!st) st = pcs_out_name(w->ctx, (pcs_out *const[]){ &o }, 1);
+    if (!st) st = pcs_out_name_beside(&o, w->what->beside);
     pcs_out_close(&o);
     pcs_buf_free(&text);
     return st;

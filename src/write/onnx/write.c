@@ -295,7 +295,7 @@ static precis_status write_file(pcs_lowering *w, const char *path, pcs_onnx_writ
     if (!st) st = put_all(w, &o, &top, &ports);
     if (!st) st = pcs_out_finish(&o);
     if (!st) st = pcs_onnx_read_back(w->ctx, w->what, &o);
-    if (!st) st = w->what->instead ? hand_over(w, &o) : pcs_out_name(w->ctx, (pcs_out *const[]){ &o }, 1);
+    if (!st) st = w->what->instead ? hand_over(w, &o) : pcs_out_name_beside(&o, w->what->beside);
     pcs_out_close(&o);
     if (written) *written = (pcs_onnx_written){ bytes + top.len, w->opset, w->n_nodes };
     pcs_buf_free(&top);

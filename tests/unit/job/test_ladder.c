@@ -141,8 +141,13 @@ static void test_prediction(void **state)
     const char *const *floats = precis_net_predict_floats(p, &n_floats);
     assert_int_equal(n_floats, 1 + slower); /* the caller's, and the slower ones */
     assert_string_equal(floats[0], "y");
-    precis_net_predict_sum(p, &in_float, &in_integers);
-    assert_true(in_float > 0 && in_integers > 0 && nodes_float > 0);
+    const char *const *reasons = precis_net_predict_reasons(p);
+    assert_null(reasons[0]); /* the caller's says none */
+    for (size_t i = 1; i < n_floats; i++) assert_non_null(strstr(reasons[i], "ms"));
+    double mixed;
+    precis_net_predict_sum(p, 0, &in_float, &in_integers);
+    precis_net_predict_sum(p, 1, &in_float, &mixed);
+    assert_true(in_float > 0 && in_integers > 0 && nodes_float > 0 && mixed > 0 && mixed <= in_integers);
     precis_net_predict_close(&p);
     assert_null(p);
     precis_net_predict_close(&p);
