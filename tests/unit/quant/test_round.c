@@ -136,7 +136,7 @@ static void test_one_sweep(void **state)
     const char *text = precis_eval_default_text(&len);
     OK(ctx, precis_eval_text(ctx, after, m, text, len, &e, &got));
     print_message("2:4, Q4_0: pruned, then gptq %.4f; one sweep %.4f\n", got.kld_mean, kld);
-    assert_true(kld < 0.9 * got.kld_mean);
+    assert_true(kld < 0.95 * got.kld_mean);
     precis_model_close(&after);
     precis_model_close(&m);
     precis_ctx_close(&ctx);
