@@ -1,5 +1,5 @@
-/* takes.c - nodes with more inputs than their op takes, or without an attribute that it needs, are none of that op: what
- * would be left out or made up is refused. */
+/* takes.c - nodes with more inputs than their op takes, or without an attribute that it needs, are none of that op:
+ * what would be left out or made up is refused. */
 #include "read/onnx/functions.h"
 
 #define ANY UINT32_MAX
