@@ -23,17 +23,15 @@ extern "C" {
  * PRECIS_INT8: activations as int8 with one scale for each token (2208.07339, section 2) by weights whose rows are int8
  * with one scale (INT8_C and INT8_T to INT2_C and INT2_T, P4, P4S, TERNARY, BINARY; TQ1_0 and TQ2_0 where the scales of
  * a row are equal), with exact sums; PRECIS_FAST for others. It is what a scheme such as W8A8 means.
- * PRECIS_OWN and PRECIS_AUTO may be asked for, and are what precis_arithmetic_for() says of the model: results never
- * name them. */
+ * PRECIS_OWN, PRECIS_AUTO: what precis_arithmetic_for() says of the model; no result names them. */
 typedef enum precis_arithmetic {
     PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED, PRECIS_INT8, PRECIS_OWN, PRECIS_AUTO
 } precis_arithmetic;
 /* "fast", "weights-only", "emulated", "bf16", "mixed", "int8", "own", "auto"; static storage; NULL: there is none. */
 PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
-/* What is used for a model when `asked` is asked for. PRECIS_OWN and PRECIS_AUTO are PRECIS_INT8 for a model whose
- * scheme rounds activations to int8 with one scale a token (W8A8). For others PRECIS_OWN, whose results are the same
- * on every machine, is PRECIS_FAST, and PRECIS_AUTO PRECIS_MIXED where the context's processor has tiles for it, else
- * PRECIS_FAST. All else is what it is. Any thread; it cannot fail. */
+/* What is used for a model. PRECIS_OWN and PRECIS_AUTO are PRECIS_INT8 where its scheme rounds activations to int8 with
+ * one scale a token (W8A8); else PRECIS_OWN, of the same results on every machine, is PRECIS_FAST, and PRECIS_AUTO
+ * PRECIS_MIXED where there are tiles for it, else PRECIS_FAST. All else is what it is. Any thread; it cannot fail. */
 PRECIS_API precis_arithmetic precis_arithmetic_for(const precis_ctx *ctx, const precis_model *model,
                                                    precis_arithmetic asked);
 
