@@ -70,14 +70,15 @@ static void test_read_back(void **state)
     precis_ctx_close(&ctx);
 }
 
-static precis_status no_text(void *user, const char **text, size_t *len)
+static precis_status no_text(void *user, const pcs_out *of, const char **text, size_t *len)
 {
-    (void)user, (void)text, (void)len;
+    (void)user, (void)of, (void)text, (void)len;
     return PRECIS_ENOMEM;
 }
 
-static precis_status a_text(void *user, const char **text, size_t *len)
+static precis_status a_text(void *user, const pcs_out *of, const char **text, size_t *len)
 {
+    assert_int_equal(strlen(of->sha256), 64); /* of the file that it describes */
     *text = user;
     *len = strlen(user);
     return PRECIS_OK;
