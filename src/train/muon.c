@@ -2,6 +2,7 @@
  * -4.7750, 2.0315), for matrices only. */
 #include "base/pool.h"
 #include "base/builtins.h"
+#include "graph/turn.h"
 #include "train/optimizer.h"
 
 double pcs_muon_scale(size_t rows, size_t columns)
@@ -47,27 +48,22 @@ static void steps(precis_ctx *ctx, const newton_schulz *of)
     }
 }
 
-static void turn(const float *from, size_t rows, size_t columns, float *to)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
-}
-
 precis_status pcs_muon_orthogonal(precis_ctx *ctx, float *x, size_t rows, size_t columns)
 {
     const bool tall = rows > columns;
     const size_t n = tall ? columns : rows, m = tall ? rows : columns;
     float *mem = pcs_alloc(ctx, 2 * n * n + 2 * n * m + 1, sizeof *mem);
     if (!mem) return PRECIS_ENOMEM;
+    const pcs_kernels k = pcs_kernels_for(ctx->cpu);
     float *square = mem, *mix = square + n * n, *next = mix + n * n, *wide = next + n * m;
     double sum = 0;
     for (size_t i = 0; i < n * m; i++) sum += (double)x[i] * x[i];
     const float norm = (float)pcs_sqrt(sum) + 1e-7f;
-    if (tall) turn(x, rows, columns, wide);
+    if (tall) pcs_turn(&k, &(pcs_turned){ x, columns, rows, columns, wide, rows });
     else memcpy(wide, x, n * m * sizeof *x);
     for (size_t i = 0; i < n * m; i++) wide[i] /= norm;
     steps(ctx, &(newton_schulz){ wide, square, mix, next, n, m });
-    if (tall) turn(wide, columns, rows, x);
+    if (tall) pcs_turn(&k, &(pcs_turned){ wide, rows, columns, rows, x, columns });
     else memcpy(x, wide, n * m * sizeof *x);
     pcs_free(ctx, mem);
     return PRECIS_OK;

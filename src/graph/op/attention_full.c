@@ -11,6 +11,7 @@
  * gemm ROW_TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
 #include "base/fmath.h"
 #include "graph/graph.h"
+#include "graph/turn.h"
 
 enum { DIM, SCALE, WINDOW, CAP, CAUSAL, PLUS_ONE, ZETA, GAMMA };
 
@@ -189,14 +190,6 @@ static void forward_head(const sizes *z, head_work *w)
         }
 }
 
-/* x[m][keys], rows ld apart, as [keys][m]; 16 keys at a time, so that lines are used while they are near. */
-static void turn(const float *x, size_t ld, size_t m, size_t keys, float *to)
-{
-    for (size_t k0 = 0; k0 < keys; k0 += 16)
-        for (size_t r = 0; r < m; r++)
-            for (size_t j = k0; j < k0 + 16; j++) to[j * m + r] = x[r * ld + j];
-}
-
 /* `used` holds gradients by the weights that were used; it becomes those by the products of q and k: back through the
  * clamp, the softmax, the cap and the scale. */
 static void by_scores(const sizes *z, const head_work *w, size_t t, size_t m)
@@ -228,7 +221,7 @@ static void back_tile(const sizes *z, const pcs_grads *g, head_work *w, size_t t
     size_t keys;
     weigh(z, w, t, m, head, &keys);
     copy_rows((head_rows){ g->out[0] + row * z->vdim, z->heads * z->vdim, m, z->vdim }, m, z->vp, w->d);
-    turn(w->used, width, m, keys, w->turned);
+    pcs_turn(z->c->kernels, &(pcs_turned){ w->used, width, m, keys, w->turned, m });
     multiply(z, (pcs_gemm_args){ w->turned, m, w->d, z->vp, m, keys, w->dv, z->vp, true }, z->vp / 16, 16);
     const pcs_gemm_args by_weight = { w->d, z->vp, w->v_panels, 16, z->vdim, m, w->used, width, false };
     multiply(z, by_weight, keys / 16, 16 * z->vdim);
@@ -237,7 +230,7 @@ static void back_tile(const sizes *z, const pcs_grads *g, head_work *w, size_t t
     float *dq = g->in[0] ? g->in[0] + row * z->dim : NULL;
     for (size_t r = 0; dq && r < m; r++)
         for (size_t i = 0; i < z->dim; i++) dq[r * z->heads * z->dim + i] += w->tile[r * z->dp + i];
-    turn(w->used, width, m, keys, w->turned);
+    pcs_turn(z->c->kernels, &(pcs_turned){ w->used, width, m, keys, w->turned, m });
     multiply(z, (pcs_gemm_args){ w->turned, m, w->q, z->dp, m, keys, w->dk, z->dp, true }, z->dp / 16, 16);
 }
 

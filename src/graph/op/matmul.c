@@ -8,7 +8,7 @@
 #include "graph/op/weight_rows.h"
 #include "graph/pieces.h"
 #include "graph/op/share_table.h"
-#include "graph/op/turn.h"
+#include "graph/turn.h"
 
 /* Panels side by side, and tokens of the last one's tile, where its rows are fewer than 16. */
 #define PANELS 4

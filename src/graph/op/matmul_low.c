@@ -8,7 +8,7 @@
 #include "graph/graph.h"
 #include "graph/low.h"
 #include "graph/op/share_table.h"
-#include "graph/op/turn.h"
+#include "graph/turn.h"
 #include "kernel/bf16.h"
 
 enum { AS, PLACE };
