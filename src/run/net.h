@@ -5,7 +5,7 @@
 #include "precis/quant_net.h"
 #include "read/netfile.h"
 #include "run/program.h"
-#include "write/write.h"
+#include "write/onnx/onnx.h"
 
 /* That of the last run; NULL: there was none. */
 precis_program *pcs_net_program(const precis_net *net);
@@ -17,6 +17,8 @@ precis_status pcs_net_named_graph(precis_net *net, const pcs_netfile_graph **gra
 precis_status pcs_net_of(precis_ctx *ctx, pcs_netfile *file, precis_net **out);
 precis_ctx *pcs_net_ctx(const precis_net *net);
 const char *pcs_net_path(const precis_net *net);
+/* What the caller is told of a file that was written; file may be NULL. */
+void pcs_net_tell_file(const pcs_onnx_written *written, precis_net_file *file);
 /* precis_net_write_c of a file that was made of the net: the head of the C file says the net's own path. */
 precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const char *path,
                              const pcs_beside *beside, precis_net_c_file *file);

@@ -21,6 +21,13 @@ static precis_status name_ports(precis_net *net, pcs_onnx_named *in, pcs_onnx_na
     return st;
 }
 
+void pcs_net_tell_file(const pcs_onnx_written *written, precis_net_file *file)
+{
+    const precis_net_file all = { .size = sizeof all, .bytes = written->bytes, .opset = written->opset,
+                                  .nodes = written->nodes };
+    if (file) pcs_options_give(file, &all, sizeof all);
+}
+
 precis_status precis_net_write(precis_net *net, const char *path, precis_net_file *file)
 {
     precis_graph *g;
@@ -33,11 +40,7 @@ precis_status precis_net_write(precis_net *net, const char *path, precis_net_fil
     st = name_ports(net, in, out);
     const pcs_onnx_saved what = { .graph = g, .inputs = in, .outputs = out, .n_inputs = n, .n_outputs = m };
     if (!st) st = pcs_onnx_save(g->ctx, &what, path, &written);
-    if (!st && file) {
-        const precis_net_file all = { .size = sizeof all, .bytes = written.bytes, .opset = written.opset,
-                                      .nodes = written.nodes };
-        pcs_options_give(file, &all, sizeof all);
-    }
+    if (!st) pcs_net_tell_file(&written, file);
     pcs_free(g->ctx, in);
     return st;
 }

@@ -280,11 +280,7 @@ precis_status precis_net_quant_write(precis_net_quant *q, const char *path, prec
 {
     pcs_onnx_written written;
     const precis_status st = save(q, path, NULL, NULL, &written);
-    if (!st && file) {
-        const precis_net_file all = { .size = sizeof all, .bytes = written.bytes, .opset = written.opset,
-                                      .nodes = written.nodes };
-        pcs_options_give(file, &all, sizeof all);
-    }
+    if (!st) pcs_net_tell_file(&written, file);
     return st;
 }
 
