@@ -516,7 +516,8 @@ static precis_status read_plan(void *arg)
     if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9) || !(se >= 0 && se < 1e9)))
         st = pcs_json_fail(&r->in.j, r->in.t.text, "plans[]", "sum, kld or se is missing or out of range");
     if (!st && r->p->n_plans == sizeof r->p->plans / sizeof *r->p->plans)
-        st = pcs_json_fail(&r->in.j, r->in.t.text, "plans", "more than 64");
+        st = pcs_fail_at(r->p->ctx, PRECIS_EFORMAT, (uint64_t)(r->in.t.text - r->in.j.start), "plans", "more than %zu",
+                         r->p->n_plans);
     if (!st) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
     return st;
 }
