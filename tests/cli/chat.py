@@ -1,18 +1,13 @@
 """The chat of `precis run` on a terminal (a pseudo-terminal here) and from a pipe. usage: chat.py PRECIS SOURCE_FOLDER"""
 import fcntl, json, os, pty, re, select, signal, struct, subprocess, sys, tempfile, termios, time
 
+import checks
+from checks import check
+
 precis, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 model = os.path.join(source, "models", "gutenberg-7m")
 work = tempfile.mkdtemp()
 env = dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state"), NO_COLOR="1", TERM="xterm", LC_ALL="C.UTF-8")
-failed = 0
-
-
-def check(ok, what):
-    global failed
-    if not ok:
-        failed += 1
-        print("FAILED:", what)
 
 
 class Terminal:
@@ -168,4 +163,4 @@ check(len(r.stdout) > len(one.stdout), "a line that begins with / is a message t
 r = subprocess.run([precis, "run", model, "--temp", "0", "-n", "1", "-q", "--ctx", "64"], input="Yes.\n" * 300, env=env,
                    capture_output=True, text=True)
 check(r.returncode == 0 and r.stdout.count("\n") >= 300, f"300 turns: {r.returncode} {r.stdout.count(chr(10))} {r.stderr}")
-sys.exit(failed != 0)
+sys.exit(checks.failed != 0)

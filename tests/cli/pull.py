@@ -2,9 +2,11 @@
 401, cut connections, other bytes. usage: pull.py PRECIS SOURCE_FOLDER"""
 import hashlib, http.server, json, os, re, signal, subprocess, sys, tempfile, threading, time
 
+import checks
+from checks import check
+
 precis, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 work = tempfile.mkdtemp()
-failed = 0
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 model = os.path.join(work, "m.gguf")
 subprocess.run([precis, "convert", os.path.join(source, "models/gutenberg-7m"), "-o", model, "-q"], check=True,
@@ -114,13 +116,6 @@ hub, other = serve(), serve()
 env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and not k.startswith("HF_")}
 env.update(HF_ENDPOINT=f"http://127.0.0.1:{hub.server_port}", XDG_CACHE_HOME=os.path.join(work, "cache"), HOME=work)
 models = os.path.join(work, "cache/precis/models")
-
-
-def check(ok, what):
-    global failed
-    if not ok:
-        failed += 1
-        print("FAILED:", what)
 
 
 def call(*args, code=0, **more):
@@ -238,4 +233,4 @@ check("(http_proxy names a proxy)" in r.stderr and "the .gguf with Q5_K_M in its
 check(call("pull", "me/one", HF_HUB_OFFLINE="1").stdout.strip().endswith("Q8_0.gguf"), "offline")
 check("OFFLINE" in call("pull", "me/new", HF_HUB_OFFLINE="1", code=4).stderr, "offline, and not there")
 call("pull", "me/one", code=2, HF_ENDPOINT="ftp://x")
-sys.exit(failed != 0)
+sys.exit(checks.failed != 0)

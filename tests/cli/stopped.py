@@ -3,18 +3,13 @@ code is 130. Stopped when its own figures are seen, so nothing here is a matter 
 usage: stopped.py PRECIS SOURCE_FOLDER"""
 import array, ast, fcntl, json, math, os, pty, re, select, shutil, signal, struct, subprocess, sys, tempfile, termios
 
+import checks
+from checks import check
+
 precis, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 model = os.path.join(source, "models", "gutenberg-7m")
 work = tempfile.mkdtemp()
 os.environ.update(XDG_CACHE_HOME=work + "/cache", XDG_STATE_HOME=work + "/state")
-failed = 0
-
-
-def check(ok, what):
-    global failed
-    if not ok:
-        failed += 1
-        print("FAILED:", what)
 
 
 def stop(mark, *arguments, columns=120, on="err"):
@@ -133,5 +128,5 @@ j = stopped("compare nodes", "eval", "f/other.onnx", "--against", "f/free.onnx",
 check(j["nodes"], f"nodes: {j}")
 
 shutil.rmtree(work)
-print("stopped evaluations:", "all as they should be" if not failed else f"{failed} faults")
-sys.exit(failed != 0)
+print("stopped evaluations:", "all as they should be" if not checks.failed else f"{checks.failed} faults")
+sys.exit(checks.failed != 0)

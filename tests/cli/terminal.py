@@ -2,6 +2,9 @@
 usage: terminal.py PRECIS SOURCE_FOLDER [FOLDER]; FOLDER keeps the screens. Exit 77: there is no tmux."""
 import concurrent.futures, os, re, shlex, shutil, subprocess, sys, tempfile, time
 
+import checks
+from checks import check
+
 if not shutil.which("tmux"):
     print("skipped: cli.terminal: there is no tmux (tools/bootstrap tests)")
     sys.exit(77)
@@ -12,7 +15,6 @@ keep = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
 text = open(os.path.join(source, "data", "eval.txt"), encoding="utf-8").read()[:6000]
 open(os.path.join(work, "t.txt"), "w", encoding="utf-8").write(text)
 subprocess.run([precis, "convert", model, "-o", os.path.join(work, "m.gguf"), "-q"], check=True, stdout=subprocess.DEVNULL)
-failed = 0
 
 # What is typed, by a name; those whose words do not depend on the width are compared with what a pipe gets.
 COMMANDS = {
@@ -35,13 +37,6 @@ COMMANDS = {
     "refused": "precis quant m.gguf --type Q4_L -o x.gguf; precis quant m.gguf --max-size 1M -o x.gguf; precis qant",
 }
 SAME_WORDS = ["help_eval", "help_list", "inspect", "list_limits", "list_parts", "list_pairs", "list_ops", "list_models", "advise"]
-
-
-def check(ok, what):
-    global failed
-    if not ok:
-        failed += 1
-        print("FAILED:", what)
 
 
 class Screen:
@@ -154,6 +149,6 @@ with concurrent.futures.ThreadPoolExecutor(3) as pool:
     for columns, shown in pool.map(look, (48, 80, 120)):
         judge(columns, shown, piped)
 shutil.rmtree(work, ignore_errors=True)
-if not failed:
+if not checks.failed:
     print(f"{len(COMMANDS) + 1} screens at 3 widths")
-sys.exit(1 if failed else 0)
+sys.exit(1 if checks.failed else 0)
