@@ -33,6 +33,11 @@ void pcs_raise_range(pcs_onnx_node *n)
     pcs_has_attr(n, "stash_type");
     if (!first || !last || !delta) return;
     const pcs_dtype d = first->dtype;
+    if (last->dtype != d || delta->dtype != d) {
+        pcs_wrong(n, "counts in one type, not %s, %s and %s", pcs_dtype_name(d), pcs_dtype_name(last->dtype),
+                  pcs_dtype_name(delta->dtype));
+        return;
+    }
     const double start = pcs_constant_real(n, n->in[0], 0), end = pcs_constant_real(n, n->in[1], 0),
                  step = pcs_constant_real(n, n->in[2], 0);
     const double span = step != 0 ? (end - start) / step : -1;
