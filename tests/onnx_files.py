@@ -100,6 +100,8 @@ def ramp(n, step=0.1):
 
 
 def good():
+    yield "large", model(graph([node("ConstantOfShape", ["s"], ["c"]), node("ReduceSum", ["c"], ["r"], keepdims=0), node("Add", ["x", "r"], ["y"])],
+                               [X], [Y], [longs("s", [1 << 28])]))
     w, b = floats("w", [3, 2, 3, 3], ramp(54)), floats("b", [3], [0.1, 0.2, 0.3])
     conv = node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1])
     yield "conv", model(graph([conv, node("Relu", ["c"], ["r"]), node("MaxPool", ["r"], ["y"], kernel_shape=[2, 2], strides=[2, 2])], [X], [Y], [w, b]))
@@ -203,6 +205,12 @@ def hostile():
     forever = graph([node("Identity", ["go"], ["on"]), node("Exp", ["a"], ["b"])], [port("i", I64, []), port("go", BOOL, []), port("a", F32, [])], [port("on", BOOL, []), port("b", F32, [])])
     yield "forever", one([node("Loop", ["m", "", "x"], ["y"], body=("graph", forever))], [longs("m", [1 << 62], [])]), 3, "1024"
     yield "work", one([node("Expand", ["x", "to"], ["y"])], [longs("to", [1 << 20, 2, 1 << 10, 4])]), 3, "2.31|not"
+    add = lambda made: [*made, node("ReduceSum", ["c"], ["r"], keepdims=0), node("Add", ["x", "r"], ["y"])]
+    yield "mel", one(add([node("MelWeightMatrix", ["b", "l", "p", "lo", "hi"], ["c"], name="mel")]),
+                     [longs("b", [65536], []), longs("l", [1 << 24], []), longs("p", [16000], []), floats("lo", [], [0]), floats("hi", [], [8000])]), 3, "node mel .*constants would take more than 2684"
+    yield "range", one(add([node("Range", ["lo", "hi", "by"], ["c"], name="count")]), [floats("lo", [], [0]), floats("hi", [], [1 << 30]), floats("by", [], [1])]), 3, "node count .*constants would take more than 2684"
+    yield "wide_shape", one([node("ConstantOfShape", ["s"], ["c"]), node("Cast", ["c"], ["i"], name="many", to=7), node("Reshape", ["x", "i"], ["y"])],
+                            [longs("s", [1 << 28])]), 3, "many is a constant that is not computed when the net is read"
     yield "window", one([node("MaxPool", ["x"], ["y"], kernel_shape=[9, 9])]), 3, "does not fit"
     yield "groups", one([node("Conv", ["x", "w"], ["y"], group=0)], [floats("w", [1, 2, 1, 1], [1, 1])]), 3, "groups"
     yield "varint", b"\x08" + b"\xff" * 11, 3, "byte"

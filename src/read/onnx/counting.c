@@ -46,11 +46,8 @@ void pcs_raise_range(pcs_onnx_node *n)
         return;
     }
     const int64_t count = span > 0 ? (int64_t)span + ((double)(int64_t)span < span) : 0;
-    void *data = pcs_arena_alloc(&n->im->g->arena, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
-    if (!data) {
-        n->im->error = PRECIS_ENOMEM;
-        return;
-    }
+    void *data = pcs_room(n, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
+    if (!data) return;
     const pcs_arg a = { .dtype = d, .data = data };
     for (int64_t i = 0; i < count; i++) pcs_set_real(&a, (size_t)i, start + (double)i * step);
     n->out[0] = pcs_data(n, d, 1, &count, data);
