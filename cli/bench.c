@@ -298,15 +298,15 @@ static void fill_page(FILE *f, void *user)
                    precis_ctx_cpu(x->c->ctx), precis_ctx_threads(x->c->ctx),
                    precis_arithmetic_name(x->r->arithmetic), x->o->prompt, x->o->generate);
     put_speeds(&figures[0], &(chart_labels){ "prefill", "Prompt (prefill)", "run, slowest first", "tokens per second",
-               false, false }, x->runs->prefill, x->runs->n, r->limit_prefill_tok_s);
+               .whole_x = true }, x->runs->prefill, x->runs->n, r->limit_prefill_tok_s);
     put_speeds(&figures[1], &(chart_labels){ "decode", "Generated tokens (decode)", "run, slowest first",
-               "tokens per second", false, false }, x->runs->decode, x->runs->n, r->limit_decode_tok_s);
+               "tokens per second", .whole_x = true }, x->runs->decode, x->runs->n, r->limit_decode_tok_s);
     snprintf(figures[0].note, sizeof figures[0].note, "The limit is the prompt's multiplications in registers.");
     snprintf(figures[1].note, sizeof figures[1].note, "The limit is reading the weights and the cache once a token.");
     int n = 2;
     if (r->barrier_s > 0) {
         chart_open(&figures[n], &(chart_labels){ "threads", "More threads (estimated)", "threads",
-                   "share of what memory gives", true, false });
+                   "share of what memory gives", .log_x = true, .whole_x = true });
         chart_series *s = chart_add(&figures[n], "a generated token", false),
                      *even = chart_add(&figures[n], "if nothing waited", false);
         for (int i = 0; i < PRECIS_SCALINGS; i++) {

@@ -19,7 +19,7 @@ enum { STYLES = sizeof colours / sizeof *colours };
 
 void chart_open(chart *c, const chart_labels *l)
 {
-    *c = (chart){ .log_x = l->log_x, .log_y = l->log_y, .low_y = NAN, .high_y = NAN };
+    *c = (chart){ .log_x = l->log_x, .log_y = l->log_y, .whole_x = l->whole_x, .low_y = NAN, .high_y = NAN };
     snprintf(c->name, sizeof c->name, "%s", l->name);
     snprintf(c->title, sizeof c->title, "%s", l->title);
     snprintf(c->x_label, sizeof c->x_label, "%s", l->x);
@@ -61,7 +61,7 @@ void chart_put(chart_series *s, double x, double y)
 
 /* ---- axes -------------------------------------------------------------------------------------------------------- */
 
-typedef struct { double low, high; bool log; double ticks[16]; int n; } axis;
+typedef struct { double low, high; bool log, whole; double ticks[16]; int n; } axis;
 
 static double place(const axis *a, double v) { return ((a->log ? log10(v) : v) - a->low) / (a->high - a->low); }
 
@@ -78,11 +78,13 @@ static void ticks(axis *a)
         for (int d = (int)floor(a->low); d <= a->high; d++)
             for (int k = 0; k < 6; k++) {
                 const double v = parts[k] * pow(10, d);
+                if (a->whole && v != floor(v)) continue;
                 if (log10(v) >= a->low - 1e-9 && log10(v) <= a->high + 1e-9 && a->n < 16) a->ticks[a->n++] = v;
             }
         return;
     }
-    const double raw = (a->high - a->low) / 5, unit = pow(10, floor(log10(raw))), part = raw / unit,
+    const double least = a->whole ? 1 : 0, raw = fmax(least, (a->high - a->low) / 5),
+                 unit = pow(10, floor(log10(raw))), part = raw / unit,
                  step = unit * (part < 1.5   ? 1
                                 : part < 3.5 ? 2
                                 : part < 7.5 ? 5
@@ -93,7 +95,7 @@ static void ticks(axis *a)
 
 static axis make_axis(const chart *c, bool y)
 {
-    axis a = { .low = INFINITY, .high = -INFINITY, .log = y ? c->log_y : c->log_x };
+    axis a = { .low = INFINITY, .high = -INFINITY, .log = y ? c->log_y : c->log_x, .whole = !y && c->whole_x };
     for (int i = 0; i < c->n; i++)
         for (size_t k = 0; k < c->series[i].n; k++) {
             const double v = y ? c->series[i].y[k] : c->series[i].x[k],

@@ -318,7 +318,7 @@ static int run(cli *c)
 }
 
 const cli_command cli_inspect = {
-    "inspect", "FILE", "what is in a model file, and is it whole",
+    "inspect", "MODEL", "what is in a model file, and is it whole",
     "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied. Of a folder "
     "it reads\n"
     "what transformers would: model.safetensors, else the shards of its index; a file beside a config.json finds its "

@@ -20,6 +20,9 @@ void cli_fold_error(const char *text, int indent);
  * it can be copied all the same. */
 void cli_put_command(const char *line, int at);
 
+/* The completion of bash, zsh or fish to stdout (completion.c); false: no such shell. */
+bool cli_completion(const char *shell);
+
 /* Which of some names a word that is none of them was meant for. */
 typedef struct cli_meant { const char *word, *name; size_t far; } cli_meant;
 void cli_meant_look(cli_meant *m, const char *name);

@@ -1,4 +1,4 @@
-"""Tiny transformers folders (python3 alone): folders.py OUT CASE, and what tests of them look up in GGUF files.
+"""Tiny transformers folders (python3 alone): folders.py OUT CASE (folders.py bases lists those without an oddity), and what tests of them look up in GGUF files.
 
 A case is a base (an architecture of BASES) with the one oddity that its name says.
 """
@@ -342,6 +342,8 @@ def gguf(path):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "bases":  # an architecture's each
+        sys.exit(print(*BASES))
     if sys.argv[1] == "check":  # check FILE EXPRESSION over k (keys) and t (tensors)
         k, t = gguf(sys.argv[2])
         if not eval(sys.argv[3]):

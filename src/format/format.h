@@ -11,7 +11,8 @@
 #include "base/base.h"
 
 #define PCS_BLOCK_MAX 256             /* weights in a block, at most */
-#define PCS_FORMAT_IDS 64   /* GGUF's ids are below; schemes that GGUF has no id for are at or above */
+#define PCS_FORMAT_IDS 64   /* GGUF's ids are below; types that it has no id for are at or above */
+#define PCS_KERNEL_IDS 128  /* types with kernels of their own are below; schemes are at 1000 and above */
 #define PCS_ROW_PAD 256     /* room that unpacking a row may need behind its last weight */
 #define PCS_SUB (PCS_BLOCK_MAX / 16)  /* parameter slots: one per 16 weights */
 
@@ -61,7 +62,7 @@ typedef struct pcs_form {
 
 typedef struct pcs_format {
     const char *name;  /* "Q4_K", as the GGUF world spells it                                */
-    uint32_t id;       /* GGUF type id                                                       */
+    uint32_t id;       /* GGUF type id, or one of precis's own, which stands in no file      */
     uint32_t block;    /* weights in a block: a row's length must be a multiple              */
     uint32_t bytes;    /* of a block                                                         */
     pcs_kind kind;

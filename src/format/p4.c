@@ -205,13 +205,13 @@ static void encode(const pcs_encode_args *a)
 }
 
 const pcs_format pcs_format_p4 = {
-    .name = "P4", .id = 1400, .block = 64, .bytes = 33, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8,
+    .name = "P4", .id = 1420, .block = 64, .bytes = 33, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8,
     .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
     .unpack = unpack_p4, .unpack_row = row_p4, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)),
     .codes_row = codes_p4
 };
 const pcs_format pcs_format_p4s = {
-    .name = "P4S", .id = 1401, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8,
+    .name = "P4S", .id = 1421, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8,
     .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
     .unpack = unpack_p4s, .unpack_row = row_p4s, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)),
     .codes_row = codes_p4s

@@ -66,12 +66,12 @@ static void race_mp(void *user, const pcs_kernel *const rows[2], const pcs_forma
 }
 
 /* Bits of levels that are slower, and KNOWN: two threads that measure at a time do no harm. */
-static _Atomic(unsigned) slower[PCS_FORMAT_IDS];
+static _Atomic(unsigned) slower[PCS_KERNEL_IDS];
 static const unsigned KNOWN = 1u << 31;
 
 static bool doubted(const precis_ctx *ctx, const pcs_format *f)
 {
-    return (ctx->cpu & PCS_CPU_DOUBTED) && pcs_format_portable(f) && pcs_format_fits(f, WIDTH);
+    return (ctx->cpu & PCS_CPU_DOUBTED) && f->id < PCS_KERNEL_IDS && pcs_format_fits(f, WIDTH);
 }
 
 unsigned pcs_mp_levels(precis_ctx *ctx, const pcs_format *f)

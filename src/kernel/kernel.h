@@ -318,7 +318,7 @@ const pcs_kernel *pcs_kernel_find(pcs_operation op, const pcs_format *f, unsigne
 /* One of each, chosen once per context; those of a format by its id, NULL where it has none. */
 typedef struct pcs_kernels {
 #define OP(name, args) pcs_##name##_fn *name;
-#define OP_OF(name, args) pcs_##name##_fn *name[PCS_FORMAT_IDS];
+#define OP_OF(name, args) pcs_##name##_fn *name[PCS_KERNEL_IDS];
 #include "kernel/operations.def"
 #undef OP
 #undef OP_OF
@@ -329,7 +329,7 @@ void pcs_decode_by(const pcs_kernels *k, const pcs_format *f, size_t n, const vo
 
 static inline bool pcs_has_panels(const pcs_format *f, size_t n)
 {
-    return pcs_format_portable(f) && pcs_panels_fit(f, n);
+    return f->id < PCS_KERNEL_IDS && pcs_panels_fit(f, n);
 }
 /* mv for rows of n weights, of codes or of floats; NULL: there is none. */
 static inline pcs_mv_fn *pcs_few(const pcs_kernels *k, const pcs_format *f, size_t n)

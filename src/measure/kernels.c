@@ -190,7 +190,7 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
         s.limit_multiply = peak;
         double seconds = 0;
         if ((f->kind != PCS_QUANT && !(f->kind == PCS_FLOAT && mv)) || f->element) continue;
-        if (!pcs_format_portable(f) && !f->codes_row) continue;
+        if (!pcs_format_portable(f) && !f->codes_row && !mv) continue;
         const double bytes = (double)pcs_row_bytes(f, WIDTH); /* as files have them, where panels have more */
         const uint64_t few = (uint64_t)((double)cached / bytes) / 32 * 16;
         s.isa = pcs_kernel_find(op, mv ? f : NULL, ctx->cpu)->isa;

@@ -149,7 +149,7 @@ static precis_status get_tensor(gguf *g)
     if (st != PRECIS_OK) return st;
     t->file = g->file;
     t->format = pcs_format_by_id(type);
-    if (!t->format)
+    if (!t->format || !pcs_format_portable(t->format)) /* ids of precis's own are in no file: as_scheme */
         return pcs_fail_at(g->m->ctx, PRECIS_EUNSUPPORTED, g->s->at - 12, name,
                            "number format %u is not known (forks of llama.cpp use numbers of their own)", type);
     return pcs_tensor_shape(g->m, t, at);

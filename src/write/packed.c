@@ -6,7 +6,7 @@
 bool pcs_packs(const pcs_format *f, uint32_t dims, const int64_t *ne)
 {
     const bool matrix = dims >= 2 && ne[0] > 0 && ne[1] > 1 && (f->kind == PCS_QUANT || f->kind == PCS_FLOAT);
-    if (!matrix || !pcs_format_portable(f) || !pcs_panels_fit(f, (size_t)ne[0])) return false;
+    if (!matrix || !pcs_has_panels(f, (size_t)ne[0])) return false;
     return dims == 2 || ne[1] % PCS_PANEL == 0;
 }
 

@@ -3,7 +3,7 @@
 # more tensors than they use; a folder keeps them. And keys that the readers need are there for every architecture.
 . "$2/tests/common.sh"
 folders=$root/tests/folders.py
-all="llama mistral mixtral qwen2 qwen3 qwen3_moe phi3 gemma gemma2 gemma3 bitnet exaone gpt2 bert"
+all=$(python3 "$folders" bases)
 python3 "$folders" "$work" $all buffers heads gemma-tied no-tokenizer
 check() { python3 "$folders" check "$work/$1" "$2" || failed=1; }
 

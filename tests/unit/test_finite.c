@@ -4,33 +4,36 @@
 #include "kernel/kernel.h"
 #include "model/finite.h"
 #include "test.h"
+#include "width.h"
 
 #include <math.h>
 
-enum { WIDTH = 512, ROWS = 40, TRIES = 60 };
+enum { WIDTH = 512, MOST = WIDTH + PCS_BLOCK_MAX, ROWS = 40, TRIES = 60 };
 
 static pcs_tensor tensor_of(const pcs_format *f, const uint8_t *rows)
 {
+    const size_t width = test_width(f, WIDTH);
     pcs_tensor t = { .name = "t",
                      .source = "t",
                      .format = f,
                      .dims = 2,
-                     .ne = { WIDTH, ROWS, 1, 1, 1, 1, 1, 1 },
-                     .n = (uint64_t)WIDTH * ROWS,
+                     .ne = { (int64_t)width, ROWS, 1, 1, 1, 1, 1, 1 },
+                     .n = width * ROWS,
                      .data = rows };
-    t.bytes = ROWS * pcs_row_bytes(f, WIDTH);
+    t.bytes = ROWS * pcs_row_bytes(f, width);
     return t;
 }
 
 /* By decoding all of it. */
 static bool odd_by_decoding(const pcs_tensor *t, uint64_t *element)
 {
-    static float x[WIDTH];
+    static float x[MOST];
+    const size_t width = (size_t)t->ne[0];
     for (uint64_t r = 0; r < ROWS; r++) {
-        pcs_decode(t->format, WIDTH, t->data + r * pcs_tensor_row_bytes(t), x);
-        for (uint64_t i = 0; i < WIDTH; i++)
+        pcs_decode(t->format, width, t->data + r * pcs_tensor_row_bytes(t), x);
+        for (uint64_t i = 0; i < width; i++)
             if (!isfinite(x[i])) {
-                *element = r * WIDTH + i;
+                *element = r * width + i;
                 return true;
             }
     }
@@ -51,12 +54,12 @@ static void check(precis_ctx *ctx, const pcs_tensor *t, bool odd, uint64_t eleme
 
 static uint8_t *panels_of(const pcs_format *f, const uint8_t *rows)
 {
-    const size_t row = (size_t)pcs_row_bytes(f, WIDTH), panel = pcs_panel_bytes(f, WIDTH);
-    uint8_t *out = aligned_alloc(64, (pcs_panels_bytes(f, WIDTH, ROWS) + 127) / 64 * 64);
+    const size_t width = test_width(f, WIDTH), row = (size_t)pcs_row_bytes(f, width), panel = pcs_panel_bytes(f, width);
+    uint8_t *out = aligned_alloc(64, (pcs_panels_bytes(f, width, ROWS) + 127) / 64 * 64);
     assert_non_null(out);
     for (size_t r = 0; r < ROWS; r += PCS_PANEL)
         pcs_kernels_for(0).pack(&(pcs_pack_args){
-            f, rows + r * row, row, WIDTH, ROWS - r < PCS_PANEL ? ROWS - r : PCS_PANEL, out + r / PCS_PANEL * panel });
+            f, rows + r * row, row, width, ROWS - r < PCS_PANEL ? ROWS - r : PCS_PANEL, out + r / PCS_PANEL * panel });
     return out;
 }
 
@@ -67,7 +70,7 @@ static void test_every_format(void **state)
     precis_ctx *ctx = test_ctx(2);
     for (size_t i = 0; pcs_formats[i]; i++) {
         const pcs_format *f = pcs_formats[i];
-        const size_t bytes = ROWS * (size_t)pcs_row_bytes(f, WIDTH);
+        const size_t width = test_width(f, WIDTH), bytes = ROWS * (size_t)pcs_row_bytes(f, width);
         uint8_t *rows = malloc(bytes + 64);
         uint64_t seed = 77 + i, element = 0;
         assert_non_null(rows);
@@ -79,7 +82,7 @@ static void test_every_format(void **state)
             pcs_tensor t = tensor_of(f, rows);
             const bool odd = odd_by_decoding(&t, &element);
             check(ctx, &t, odd, element, "rows");
-            if (!pcs_panels_fit(f, WIDTH)) continue;
+            if (!pcs_panels_fit(f, width)) continue;
             uint8_t *panels = panels_of(f, rows);
             t.panels = panels;
             t.data = NULL;
@@ -95,16 +98,17 @@ static void test_every_format(void **state)
 static void test_no_doubt(void **state)
 {
     (void)state;
-    static float x[WIDTH];
-    test_fill(x, WIDTH, 5, 0.05f);
+    static float x[MOST];
+    test_fill(x, MOST, 5, 0.05f);
     for (size_t i = 0; pcs_formats[i]; i++) {
         const pcs_format *f = pcs_formats[i];
         if (!pcs_format_can_encode(f)) continue;
-        uint8_t *row = calloc(1, pcs_row_bytes(f, WIDTH) + 64);
+        const size_t width = test_width(f, WIDTH);
+        uint8_t *row = calloc(1, pcs_row_bytes(f, width) + 64);
         assert_non_null(row);
         assert_non_null(f->numbers);
-        pcs_encode_nearest(f, WIDTH, x, row);
-        if (pcs_head_doubtful(f, row) || pcs_blocks_doubtful(f, (WIDTH + f->block - 1) / f->block, row + f->head))
+        pcs_encode_nearest(f, width, x, row);
+        if (pcs_head_doubtful(f, row) || pcs_blocks_doubtful(f, (width + f->block - 1) / f->block, row + f->head))
             fail_msg("%s: weights of 0.05 are in doubt", f->name);
         free(row);
     }

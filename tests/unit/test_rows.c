@@ -2,6 +2,8 @@
  * typed error with a sentence, never a call of a function that the row has not. And weights at the ends of
  * f32: what is stored decodes to finite numbers, or the call fails. */
 #include "test.h"
+#include "test_gguf.h"
+#include "width.h"
 
 #include "base/f16.h"
 #include "format/element.h"
@@ -14,7 +16,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 256, ROWS = 32 };
+enum { WIDTH = 256, MOST = WIDTH + PCS_BLOCK_MAX, ROWS = 32 };
 
 static void typed(precis_ctx *ctx, precis_status st, const char *format, const char *what)
 {
@@ -56,29 +58,29 @@ static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_forma
 /* A llama of one layer whose matrices have a format. */
 static precis_model *llama_of(precis_ctx *ctx, const pcs_format *f)
 {
-    static const struct { const char *name; int64_t cols, rows;
-    } w[] = { { "token_embd.weight", WIDTH, ROWS },         { "blk.0.attn_q.weight", WIDTH, WIDTH },
-              { "blk.0.attn_k.weight", WIDTH, WIDTH / 4 },  { "blk.0.attn_v.weight", WIDTH, WIDTH / 4 },
-              { "blk.0.attn_output.weight", WIDTH, WIDTH }, { "blk.0.ffn_gate.weight", WIDTH, WIDTH },
-              { "blk.0.ffn_up.weight", WIDTH, WIDTH },      { "blk.0.ffn_down.weight", WIDTH, WIDTH } };
+    const int64_t width = (int64_t)test_width(f, WIDTH);
+    const struct { const char *name; int64_t rows;
+    } w[] = { { "token_embd.weight", ROWS },         { "blk.0.attn_q.weight", width },
+              { "blk.0.attn_k.weight", width / 4 },  { "blk.0.attn_v.weight", width / 4 },
+              { "blk.0.attn_output.weight", width }, { "blk.0.ffn_gate.weight", width },
+              { "blk.0.ffn_up.weight", width },      { "blk.0.ffn_down.weight", width } };
     static const char *const norms[] = { "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.ffn_norm.weight" };
-    static const struct { const char *name; uint32_t v;
+    const struct { const char *name; uint32_t v;
     } keys[] = { { "llama.block_count", 1 },
-                 { "llama.embedding_length", WIDTH },
+                 { "llama.embedding_length", (uint32_t)width },
                  { "llama.context_length", 64 },
                  { "llama.attention.head_count", 4 },
                  { "llama.attention.head_count_kv", 1 },
-                 { "llama.feed_forward_length", WIDTH } };
+                 { "llama.feed_forward_length", (uint32_t)width } };
     precis_model *m;
     OK(ctx, pcs_model_new(ctx, &m, f->name, "gguf"));
     OK(ctx, pcs_model_set_string(m, "general.architecture", "llama", 5));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) OK(ctx, pcs_model_set_u32(m, keys[i].name, keys[i].v));
     for (size_t i = 0; i < sizeof w / sizeof *w; i++)
-        add_tensor(m, w[i].name, f, (shape){ 2, w[i].cols, w[i].rows }, 0.1f);
+        add_tensor(m, w[i].name, f, (shape){ 2, width, w[i].rows }, 0.1f);
     for (size_t i = 0; i < sizeof norms / sizeof *norms; i++)
-        add_tensor(m, norms[i], pcs_format_by_name("F32"), (shape){ 1, WIDTH, 1 }, 1.0f);
-    add_tensor(m, "blk.0.attn_q.bias", f->head || f->block > WIDTH ? pcs_format_by_name("F32") : f,
-               (shape){ 1, WIDTH, 1 }, 0.1f);
+        add_tensor(m, norms[i], pcs_format_by_name("F32"), (shape){ 1, width, 1 }, 1.0f);
+    add_tensor(m, "blk.0.attn_q.bias", f->head ? pcs_format_by_name("F32") : f, (shape){ 1, width, 1 }, 0.1f);
     OK(ctx, pcs_model_index(m));
     return m;
 }
@@ -86,7 +88,8 @@ static precis_model *llama_of(precis_ctx *ctx, const pcs_format *f)
 static void tensor_operations(precis_ctx *ctx, const precis_model *m, const pcs_format *f)
 {
     char path[128], hex[65];
-    float x[WIDTH];
+    const uint64_t width = test_width(f, WIDTH);
+    float x[MOST];
     int found;
     uint64_t element;
     precis_overflow rows[64];
@@ -95,7 +98,7 @@ static void tensor_operations(precis_ctx *ctx, const precis_model *m, const pcs_
     typed(ctx, precis_model_sha256(m, hex), f->name, "the hash");
     for (size_t i = 0; i < m->n_tensors; i++) {
         ctx->message[0] = 0;
-        typed(ctx, precis_model_read_f32(m, i, 0, WIDTH, x), f->name, "reading");
+        typed(ctx, precis_model_read_f32(m, i, 0, width, x), f->name, "reading");
         typed(ctx, precis_tensor_export(m, i, path), f->name, "exporting");
         typed(ctx, precis_model_check_finite(m, i, &found, &element, x), f->name, "checking");
         typed(ctx, precis_overflow_check(ctx, m, i, rows, 64, &n), f->name, "bounding");
@@ -165,7 +168,7 @@ static void test_quantize(void **state)
     for (size_t i = 0; pcs_formats[i]; i++) {
         precis_model *m;
         OK(ctx, pcs_model_new(ctx, &m, pcs_formats[i]->name, "gguf"));
-        add_tensor(m, "x.weight", pcs_formats[i], (shape){ 2, WIDTH, 2 }, 0.1f);
+        add_tensor(m, "x.weight", pcs_formats[i], (shape){ 2, (int64_t)test_width(pcs_formats[i], WIDTH), 2 }, 0.1f);
         OK(ctx, pcs_model_index(m));
         for (size_t k = 0; pcs_formats[k]; k++) {
             if (i && strcmp(pcs_formats[k]->name, "F16") && strcmp(pcs_formats[k]->name, "Q4_0") &&
@@ -196,10 +199,49 @@ static void test_tables(void **state)
         assert_true(f->kind == PCS_QUANT ? f->unpack || f->unpack_row : f->to_f32 != NULL);
         assert_true(!f->substitute || pcs_format_by_name(f->substitute));
         assert_true(!f->head || f->element || (f->unpack && f->unpack_row) || f->unpack_row);
+        /* d and m are every 16 weights', and a block has room for PCS_SUB of them. */
+        assert_true(f->block <= PCS_BLOCK_MAX && (!f->unpack || f->block % 16 == 0));
+        if (pcs_format_by_id(f->id) != f)
+            fail_msg("%s and %s have one id, %u", f->name, pcs_format_by_id(f->id)->name, f->id);
+        assert_ptr_equal(pcs_format_by_name(f->name), f);
+        if (f->fields && f->id >= PCS_KERNEL_IDS) fail_msg("%s has panels, and no kernel finds its id", f->name);
     }
     for (size_t i = 0; pcs_methods[i]; i++) assert_true(pcs_methods[i]->row || pcs_methods[i]->apply);
     for (size_t i = 0; pcs_writers[i]; i++) assert_non_null(pcs_writers[i]->write);
     for (size_t i = 0; pcs_archs[i]; i++) assert_true(pcs_archs[i]->build || pcs_archs[i]->decoder);
+}
+
+/* An id of precis's own in a file of GGUF is another program's, of whatever type that is. */
+static void test_foreign_ids(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    char path[128];
+    size_t size = 0, refused = 0;
+    test_gguf g = { 0 };
+    snprintf(path, sizeof path, "%s/foreign.gguf", test_folder());
+    test_key_text(&g, "general.architecture", "llama");
+    test_add(&g, "odd.weight", (test_shape){ WIDTH, 1, 0 }, (test_noise){ 0, 1 }, NULL);
+    test_write_gguf(&g, path);
+    uint8_t *bytes = test_read(path, &size);
+    size_t at = 0;
+    while (at + 10 < size && memcmp(bytes + at, "odd.weight", 10)) at++;
+    at += 10 + 4 + 2 * 8; /* name, number of dimensions, dimensions */
+    for (size_t i = 0; pcs_formats[i]; i++) {
+        precis_model *m;
+        if (pcs_format_portable(pcs_formats[i])) continue;
+        memcpy(bytes + at, &pcs_formats[i]->id, 4);
+        FILE *f = fopen(path, "wb");
+        assert_true(f && fwrite(bytes, size, 1, f) == 1 && !fclose(f));
+        const precis_status st = precis_model_open(ctx, &m, path);
+        if (st != PRECIS_EUNSUPPORTED || !strstr(precis_ctx_message(ctx), "number format"))
+            fail_msg("id %u is read as %s", pcs_formats[i]->id, pcs_formats[i]->name);
+        refused++;
+    }
+    assert_true(refused > 50);
+    free(bytes);
+    remove(path);
+    precis_ctx_close(&ctx);
 }
 
 /* ---- infinities and bytes ---------------------------------------------------------------------------------------- */
@@ -238,15 +280,16 @@ static bool extreme_row(int k, size_t n, float *x)
 /* What is stored is what the encoder says. */
 static void encode_extremes(const pcs_kernels *kernels, const pcs_format *f)
 {
-    float x[WIDTH], y[WIDTH], z[WIDTH], w[WIDTH];
-    uint8_t row[8 * WIDTH + 64];
-    for (size_t i = 0; i < WIDTH; i++) w[i] = i % 5 ? 1e-30f : 1e30f;
-    for (int k = 0; extreme_row(k, WIDTH, x); k++)
+    const size_t width = test_width(f, WIDTH);
+    float x[MOST], y[MOST], z[MOST], w[MOST];
+    uint8_t row[8 * MOST + 64];
+    for (size_t i = 0; i < width; i++) w[i] = i % 5 ? 1e-30f : 1e30f;
+    for (int k = 0; extreme_row(k, width, x); k++)
         for (int way = 0; way < 4; way++) {
             const pcs_fit_effort effort = way & 1 ? PCS_FIT_SEARCH : PCS_FIT_RTN;
-            kernels->encode(&(pcs_encode_args){ f, WIDTH, x, way & 2 ? w : NULL, effort, NULL, row, y });
-            pcs_decode(f, WIDTH, row, z);
-            for (size_t c = 0; c < WIDTH; c++)
+            kernels->encode(&(pcs_encode_args){ f, width, x, way & 2 ? w : NULL, effort, NULL, row, y });
+            pcs_decode(f, width, row, z);
+            for (size_t c = 0; c < width; c++)
                 if (z[c] != y[c] && (isfinite(z[c]) || isfinite(y[c])))
                     fail_msg("%s, row %d, way %d: %g is stored as %g", f->name, k, way, (double)y[c], (double)z[c]);
         }
@@ -256,16 +299,17 @@ static void encode_extremes(const pcs_kernels *kernels, const pcs_format *f)
 static void quantize_extremes(precis_ctx *ctx, const pcs_format *f)
 {
     static const char *const coders[] = { "rtn", "search" };
-    float x[WIDTH], z[WIDTH];
-    uint8_t out[8 * WIDTH + 64];
-    for (int k = 0; extreme_row(k, WIDTH, x); k++)
+    const size_t width = test_width(f, WIDTH);
+    float x[MOST], z[MOST];
+    uint8_t out[8 * MOST + 64];
+    for (int k = 0; extreme_row(k, width, x); k++)
         for (int coder = 0; coder < 2; coder++) {
             const pcs_tensor t = { .name = "x",
                                    .format = pcs_format_by_name("F32"),
                                    .dims = 2,
-                                   .ne = { WIDTH, 1, 1, 1, 1, 1, 1, 1 },
-                                   .n = WIDTH,
-                                   .bytes = 4 * WIDTH,
+                                   .ne = { (int64_t)width, 1, 1, 1, 1, 1, 1, 1 },
+                                   .n = width,
+                                   .bytes = 4 * width,
                                    .data = (const uint8_t *)x };
             double error;
             const pcs_tensor_job job = { &t, f, pcs_method_by_name(coders[coder]), { 0 } };
@@ -276,8 +320,8 @@ static void quantize_extremes(precis_ctx *ctx, const pcs_format *f)
                 continue;
             }
             float top = 0, most = 0;
-            pcs_decode(f, WIDTH, out, z);
-            for (size_t c = 0; c < WIDTH; c++) {
+            pcs_decode(f, width, out, z);
+            for (size_t c = 0; c < width; c++) {
                 if (!isfinite(z[c])) fail_msg("%s, row %d, %s: stored as %g", f->name, k, coders[coder], (double)z[c]);
                 top = fabsf(x[c]) > top ? fabsf(x[c]) : top;
                 most = fabsf(z[c]) > most ? fabsf(z[c]) : most;
@@ -307,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_foreign_ids),
         cmocka_unit_test(test_infinite_e5m2),
         cmocka_unit_test(test_extremes),
     };

@@ -2,6 +2,7 @@
  * range (all are alike but for a power of two), or says that the number is too large; it never clips silently. And what
  * a format says that it holds wherever it stands (pcs_format.largest) is not refused. */
 #include "test.h"
+#include "width.h"
 
 #include "model/model.h"
 #include "quant/methods.h"
@@ -9,23 +10,23 @@
 
 #include <math.h>
 
-enum { WIDTH = 256, SHAPES = 5 };
+enum { WIDTH = 256, MOST = WIDTH + PCS_BLOCK_MAX, SHAPES = 5 };
 
 /* Weights of a shape whose largest magnitude is `top`: of both signs, negative, positive, one alone among smaller
  * ones, or both ends in blocks whose magnitudes differ. */
-static void shape_row(int shape, float top, float *x)
+static void shape_row(int shape, float top, size_t n, float *x)
 {
-    test_fill(x, WIDTH, 11, 1.0f);
+    test_fill(x, n, 11, 1.0f);
     float most = 0;
-    for (int i = 0; i < WIDTH; i++) most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
-    for (int i = 0; i < WIDTH; i++) {
+    for (size_t i = 0; i < n; i++) most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    for (size_t i = 0; i < n; i++) {
         const float v = x[i] / most;
         x[i] = shape == 1 ? -fabsf(v) : shape == 2 ? fabsf(v) : shape == 3 ? 0.9f * v : i < 64 ? v : 0.3f * v;
         if (fabsf(x[i]) > 1) x[i] = x[i] < 0 ? -1.0f : 1.0f;
     }
     x[17] = shape == 1 ? -1.0f : 1.0f;
     if (shape == 4) x[18] = -1.0f;
-    for (int i = 0; i < WIDTH; i++) x[i] *= top;
+    for (size_t i = 0; i < n; i++) x[i] *= top;
 }
 
 /* The relative error of the largest weight, and of the row. */
@@ -33,17 +34,18 @@ typedef struct { double top, row; } loss;
 
 static precis_status code(precis_ctx *ctx, const pcs_format *f, const char *coder, const float *x, loss *l)
 {
-    float z[WIDTH];
-    uint8_t out[8 * WIDTH + 64];
-    const pcs_tensor t = { .name = "x", .format = pcs_format_by_name("F32"), .dims = 2, .n = WIDTH, .bytes = 4 * WIDTH,
-                           .ne = { WIDTH, 1, 1, 1, 1, 1, 1, 1 }, .data = (const uint8_t *)x };
+    const size_t width = test_width(f, WIDTH);
+    float z[MOST];
+    uint8_t out[8 * MOST + 64];
+    const pcs_tensor t = { .name = "x", .format = pcs_format_by_name("F32"), .dims = 2, .n = width, .bytes = 4 * width,
+                           .ne = { (int64_t)width, 1, 1, 1, 1, 1, 1, 1 }, .data = (const uint8_t *)x };
     double error;
     const pcs_tensor_job job = { &t, f, pcs_method_by_name(coder), { 0 } };
     const precis_status st = pcs_quantize_tensor(ctx, &job, out, &error);
     if (st) return st;
-    pcs_decode(f, WIDTH, out, z);
+    pcs_decode(f, width, out, z);
     double e = 0, n = 0;
-    for (int i = 0; i < WIDTH; i++) {
+    for (size_t i = 0; i < width; i++) {
         e += ((double)x[i] - z[i]) * ((double)x[i] - z[i]);
         n += (double)x[i] * x[i];
     }
@@ -55,12 +57,13 @@ static int failed; /* all are said before the test ends */
 
 static void one(precis_ctx *ctx, const pcs_format *f, const char *coder, int shape, float top)
 {
-    float x[WIDTH], middle[WIDTH];
+    const size_t width = test_width(f, WIDTH);
+    float x[MOST], middle[MOST];
     loss there, here;
     int power;
-    shape_row(shape, top, x);
+    shape_row(shape, top, width, x);
     frexpf(top, &power);
-    for (int i = 0; i < WIDTH; i++) middle[i] = ldexpf(x[i], 3 - power);
+    for (size_t i = 0; i < width; i++) middle[i] = ldexpf(x[i], 3 - power);
     loss nearest;
     if (code(ctx, f, coder, middle, &here) || code(ctx, f, "rtn", middle, &nearest))
         fail_msg("%s: %s", f->name, precis_ctx_message(ctx));

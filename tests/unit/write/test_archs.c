@@ -57,6 +57,23 @@ static const sample samples[] = {
       { { "attention.head_count_kv", 4, false } }, 2, "bert" },
 };
 
+static bool has_sample(const char *arch, const char *type)
+{
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        if (!strcmp(samples[i].arch, arch) && !strcmp(samples[i].type, type)) return true;
+    return false;
+}
+
+/* Every model type of which a folder can be written has one: those up to the first without a condition. */
+static void test_samples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; pcs_archs[i]; i++)
+        for (const pcs_hf_type *t = pcs_archs[i]->hf.types; t && t->type; t = t->when ? t + 1 : NULL)
+            if (!has_sample(pcs_archs[i]->name, t->type))
+                fail_msg("%s: no sample of model type %s", pcs_archs[i]->name, t->type);
+}
+
 static void add_tensors(test_gguf *g, const char *list, int layer)
 {
     for (const char *s = list; *s; s += strspn(s, "; ")) {
@@ -167,6 +184,6 @@ static void test_round(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_round) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_samples), cmocka_unit_test(test_round) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
