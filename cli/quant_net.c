@@ -2,6 +2,7 @@
 #include "quant_net.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,18 +236,24 @@ static int assume_size(cli *c, precis_net *net)
     return rc >= 0 ? rc : st ? cli_fail(c, st) : -1;
 }
 
-static int open_sizes(cli *c, const precis_net *net, precis_status st)
+/* Why a net has no graph, and what would help where its file leaves sizes open. */
+static int open_sizes(cli *c, precis_net *net, precis_status st)
 {
     precis_array port = { .size = sizeof port };
-    for (size_t i = 0; net && i < precis_net_inputs(net) && !cli_get(c, "--size"); i++)
+    precis_graph *g;
+    char why[600];
+    snprintf(why, sizeof why, "%s", precis_ctx_message(c->ctx));
+    const precis_status none = net && !cli_get(c, "--size") ? precis_net_graph(net, &g) : PRECIS_OK;
+    const bool of_sizes = none == PRECIS_EUNSUPPORTED || none == PRECIS_EFORMAT || none == PRECIS_EINVAL;
+    for (size_t i = 0; of_sizes && i < precis_net_inputs(net); i++)
         if (!precis_net_input(net, i, &port))
             for (uint32_t d = 1; d < port.dims; d++)
-                if (port.shape[d] < 0 && (st == PRECIS_EUNSUPPORTED || st == PRECIS_EFORMAT))
+                if (port.shape[d] < 0)
                     return cli_error(c,
                                      "%s; input %s has open sizes: give those that cannot stay open (--size 224, "
                                      "--size 48x320: in their order, without the first dimension)",
-                                     precis_ctx_message(c->ctx), port.name);
-    return cli_fail(c, st);
+                                     why, port.name);
+    return of_sizes || !none ? cli_fail(c, st) : cli_fail(c, none);
 }
 
 /* As C where as_c is not NULL; with its manifest. */

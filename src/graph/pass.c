@@ -44,6 +44,15 @@ size_t pcs_value_uses(const precis_graph *g, precis_value v)
     return uses;
 }
 
+precis_attr *pcs_node_own_attrs(precis_graph *g, pcs_node *n)
+{
+    const uint32_t count = pcs_op_attrs(n->op);
+    precis_attr *attr = pcs_arena_alloc(&g->arena, count + 1, sizeof *attr);
+    if (!attr) return NULL;
+    if (count) memcpy(attr, n->attr, count * sizeof *attr);
+    return (precis_attr *)(uintptr_t)(n->attr = attr);
+}
+
 precis_status pcs_node_become(precis_graph *g, pcs_node *n, const pcs_op *op, uint32_t n_in, const precis_value *in)
 {
     const uint32_t count = pcs_op_attrs(op);

@@ -33,6 +33,9 @@ for bad in 0 4x 4xx12 x4 4x0 -3 4.5 1048577; do
     expect 2 "$precis" convert "$f/rows.onnx" "--size=$bad" -o "$f/none.onnx"
 done
 
+expect 3 "$precis" quant "$f/counts.onnx" --static --calib "$f/five.npy" --strict --no-speed -o "$f/none.onnx" # of another reason
+has err "stays in float"
+lacks err "open sizes"
 expect 0 "$precis" quant "$f/counts.onnx" --static --calib "$f/five.npy" -o "$f/c.onnx"
 for x in five nine; do
     expect 0 "$precis" eval "$f/c.onnx" --against "$f/counts.onnx" --data "$f/$x.npy" --json
