@@ -17,13 +17,14 @@ typedef struct chart_series {
 
 typedef struct chart {
     char name[32], title[120], x_label[80], y_label[80], note[400];
-    bool log_x, log_y;
+    bool log_x, log_y, whole_x;
     int n;
     chart_series series[CHART_SERIES];
     double low_y, high_y; /* NAN: from the points */
 } chart;
 
-typedef struct chart_labels { const char *name, *title, *x, *y; bool log_x, log_y; } chart_labels;
+/* whole_x: x counts something (runs, layers, tokens), so that no tick of it has a fraction. */
+typedef struct chart_labels { const char *name, *title, *x, *y; bool log_x, log_y, whole_x; } chart_labels;
 /* Empty, with these labels. */
 void chart_open(chart *c, const chart_labels *l);
 void chart_close(chart *c);
@@ -32,8 +33,8 @@ chart_series *chart_add(chart *c, const char *label, bool points);
 void chart_put(chart_series *s, double x, double y); /* points that are not finite break the line */
 /* Colours are told apart in grey by dashes and marks. inline_: for a page, without the XML head. */
 void chart_svg(const chart *c, FILE *f, bool inline_);
-/* 76 columns, letters for series. */
-void chart_text(const chart *c, FILE *f);
+/* To stdout, as wide as the terminal and at most 76 columns, letters for series. */
+void chart_text(const chart *c);
 /* Text of HTML and SVG. */
 void chart_escape(FILE *f, const char *s);
 

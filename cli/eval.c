@@ -184,7 +184,7 @@ static void put_quantiles(chart *figure, const precis_eval_result *e)
 {
     static const double at[PRECIS_QUANTILES] = { 0.01, 0.05, 0.1, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999 };
     chart_open(figure, &(chart_labels){ "quantiles", "Divergence of tokens, by quantile", "part of the tokens, %",
-               "KL divergence (nats)", false, true });
+               "KL divergence (nats)", .log_y = true });
     chart_series *line = chart_add(figure, "at most this, of so many tokens", false),
                  *mean = chart_add(figure, "mean of all", false);
     for (int i = 0; i < PRECIS_QUANTILES; i++)
@@ -219,12 +219,12 @@ static void fill_page(FILE *f, void *user)
     if (e->has_reference) {
         put_quantiles(&figures[n++], e);
         chart_open(&figures[n], &(chart_labels){ "divergence", "Divergence along the text", "scored token",
-                   "KL divergence (nats per token)", false, false });
+                   "KL divergence (nats per token)", .whole_x = true });
         figures[n].low_y = 0;
         put_parts(&figures[n++], x->run, 1);
     }
     chart_open(&figures[n], &(chart_labels){ "perplexity", "Perplexity along the text", "scored token", "perplexity",
-               false, true });
+               .log_y = true, .whole_x = true });
     put_parts(&figures[n++], x->run, 0);
     page_figures(f, figures, n);
     snprintf(values[0], 64, "%.4f +- %.4f", e->ppl, e->ppl_se);

@@ -1,5 +1,5 @@
-/* help.c - help, man pages and shell completion, all from the tables of commands and options, so that none of them can
- * fall behind the program. */
+/* help.c - help and man pages, from the tables of commands and options, so that none of them can fall behind the
+ * program; completion.c makes the shells' of the same. */
 #include "term.h"
 
 #include <string.h>
@@ -176,204 +176,6 @@ static void roff_overview(void)
     roff_tail();
 }
 
-/* ---- completion ------------------------------------------------------------------------------------------ */
-static void words(const cli_option *o)
-{
-    for (; o->name; o++) printf("%s ", o->name);
-}
-
-/* Endings of the files that an option takes, with blanks between; "": any file; NULL: it takes none. */
-static const char *endings_of(const cli_option *o)
-{
-    static const struct { const char *option, *endings; } kinds[] = {
-        { "--plan", "json" },      { "--profile", "json" },     { "--replay", "manifest.json" },
-        { "--cost-table", "json" }, { "--imatrix", "gguf dat" }, { "--calib", "txt raw" },
-        { "--text", "txt raw" },   { "--against", "gguf safetensors bin" }, { "--logits", "gguf" },
-        { "--sts", "csv" },        { "--html", "html" },
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(kinds[i].option, o->name)) return kinds[i].endings;
-    if (!o->arg) return NULL;
-    static const char *const files[] = { "FILE", "OUT", "PATH", "FOLDER", "REF", "MANIFEST", "RAW" };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (!strncmp(o->arg, files[i], strlen(files[i]))) return "";
-    return NULL;
-}
-
-/* What the first argument of a command is: files of models. */
-static const char model_endings[] = "gguf safetensors onnx pt2 bin";
-
-/* Words that an option takes: a command that prints them. */
-static const char *values_of(const cli_option *o)
-{
-    static const struct { const char *option, *print; } lists[] = {
-        { "--type", "precis list formats --names; precis list mixes" },
-        { "--types", "precis list formats --names" },
-        { "--method", "precis list methods" },
-        { "--tasks", "precis list tasks" },
-        { "--cache-k", "precis list cache" },
-        { "--cache-v", "precis list cache" },
-        { "--kv", "precis list cache" },
-        { "--format", "precis list writers" },
-        { "--effort", "printf '%s\\n' fast normal best" },
-        { "--arithmetic", "printf '%s\\n' exact bf16 mixed int8 auto" },
-    };
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (!strcmp(lists[i].option, o->name)) return lists[i].print;
-    return NULL;
-}
-
-/* Every option once, whichever commands have it. */
-static bool seen_before(size_t command, const cli_option *o)
-{
-    for (size_t i = 0; i < command; i++)
-        for (const cli_option *p = cli_commands[i]->options; p->name; p++)
-            if (!strcmp(p->name, o->name)) return true;
-    for (const cli_option *p = cli_commands[command]->options; p != o; p++)
-        if (!strcmp(p->name, o->name)) return true;
-    return false;
-}
-
-static void bash_values(void)
-{
-    for (size_t i = 0; cli_commands[i]; i++)
-        for (const cli_option *o = cli_commands[i]->options; o->name; o++) {
-            const char *endings = endings_of(o), *print = values_of(o);
-            if ((!endings && !print) || seen_before(i, o)) continue;
-            printf("        %s) ", o->name);
-            if (print) printf("COMPREPLY=($(compgen -W \"$(%s 2>/dev/null)\" -- \"$cur\"))", print);
-            else printf("_precis_files %s", endings);
-            printf("; return ;;\n");
-        }
-}
-
-static void bash(void)
-{
-    printf("# bash completion for precis\n"
-           "_precis_files()\n{\n    local e\n"
-           "    if [ $# = 0 ]; then COMPREPLY=($(compgen -f -- \"$cur\")); return; fi\n"
-           "    COMPREPLY=($(compgen -d -- \"$cur\"))\n"
-           "    for e in \"$@\"; do COMPREPLY+=($(compgen -f -X \"!*.$e\" -- \"$cur\")); done\n}\n"
-           "_precis()\n{\n"
-           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options=\"\" verbs=\"\"\n"
-           "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
-    for (size_t i = 0; cli_commands[i]; i++) printf("%s ", cli_commands[i]->name);
-    printf("help --help --version\" -- \"$cur\"))\n        return\n    fi\n    case $prev in\n");
-    bash_values();
-    printf("    esac\n    case ${COMP_WORDS[1]} in\n");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        printf("        %s) options=\"", cli_commands[i]->name);
-        words(cli_commands[i]->options);
-        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) words((*v)->options);
-        words(cli_common);
-        printf("\" verbs=\"");
-        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) printf("%s ", cli_verb_name(*v));
-        printf("\" ;;\n");
-    }
-    printf("    esac\n    [ \"${COMP_WORDS[1]}\" = list ] && verbs=$(precis list --names 2>/dev/null)\n"
-           "    case $cur in\n        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
-           "        *) if [ \"$COMP_CWORD\" = 2 ] && [ -n \"$verbs\" ]; then "
-           "COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\"))\n"
-           "           else _precis_files %s; fi ;;\n    esac\n}\ncomplete -o filenames -F _precis precis\n",
-           model_endings);
-}
-
-static void quoted(const char *s) /* in single quotes, for zsh and fish */
-{
-    for (; *s; s++) {
-        if (*s == '\'') fputs("'\\''", stdout);
-        else if (*s == '[' || *s == ']' || *s == ':') printf("\\%c", *s);
-        else putchar(*s);
-    }
-}
-
-/* "*.(gguf|dat)", for zsh. */
-static void zsh_glob(const char *endings)
-{
-    printf("_files -g \"*.(");
-    for (const char *p = endings; *p; p++) putchar(*p == ' ' ? '|' : *p);
-    printf(")\"");
-}
-
-static void zsh_options(const cli_option *o)
-{
-    for (; o->name; o++) {
-        const char *endings = endings_of(o), *print = values_of(o);
-        printf(" '%s[", o->name);
-        quoted(o->help);
-        printf("]");
-        if (o->arg) printf(":%s:", o->arg);
-        if (print && !strchr(print, '\'')) printf("($(%s 2>/dev/null))", print);
-        else if (print) printf("(%s)", strstr(print, "\\n'") + 3);
-        else if (endings && *endings) zsh_glob(endings);
-        else if (endings) printf("_files");
-        printf("'");
-    }
-}
-
-static void zsh(void)
-{
-    printf("#compdef precis\nlocal -a commands\ncommands=(");
-    for (size_t i = 0; cli_commands[i]; i++)
-        printf(" '%s:", cli_commands[i]->name), quoted(cli_commands[i]->summary), printf("'");
-    printf(" )\nif (( CURRENT == 2 )); then _describe command commands; return; fi\ncase $words[2] in\n");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        const cli_command *const *v = cli_commands[i]->verbs;
-        printf("    %s) ", cli_commands[i]->name);
-        if (v) {
-            printf("if (( CURRENT == 3 )); then compadd");
-            for (; *v; v++) printf(" %s", cli_verb_name(*v));
-            printf("; return; fi; ");
-        } else if (!strcmp(cli_commands[i]->args, "[TABLE]"))
-            printf("if (( CURRENT == 3 )); then compadd $(precis list --names 2>/dev/null); return; fi; ");
-        printf("shift words; (( CURRENT-- )); _arguments '*:file:");
-        zsh_glob(model_endings);
-        printf("'");
-        zsh_options(cli_commands[i]->options);
-        for (v = cli_commands[i]->verbs; v && *v; v++) zsh_options((*v)->options);
-        zsh_options(cli_common);
-        printf(" ;;\n");
-    }
-    printf("esac\n");
-}
-
-static void fish_option(const char *command, const cli_option *o)
-{
-    const char *endings = endings_of(o), *print = values_of(o);
-    printf("complete -c precis -n '__fish_seen_subcommand_from %s' -l %s%s", command, o->name + 2,
-           !o->arg ? "" : endings ? " -r" : " -x");
-    if (print) printf(" -f -a \"(%s 2>/dev/null)\"", print);
-    else if (endings && *endings) {
-        printf(" -k -a \"(");
-        for (const char *p = endings; *p; p += strcspn(p, " ") + (p[strcspn(p, " ")] == ' '))
-            printf("%s__fish_complete_suffix .%.*s", p == endings ? "" : "; ", (int)strcspn(p, " "), p);
-        printf(")\"");
-    }
-    printf(" -d '");
-    quoted(o->help);
-    printf("'\n");
-}
-
-static void fish(void)
-{
-    for (size_t i = 0; cli_commands[i]; i++) {
-        const char *name = cli_commands[i]->name;
-        printf("complete -c precis -n __fish_use_subcommand -f -a %s -d '", name);
-        quoted(cli_commands[i]->summary);
-        printf("'\n");
-        if (!strcmp(cli_commands[i]->args, "[TABLE]"))
-            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -f "
-                   "-a \"(precis list --names 2>/dev/null)\"\n",
-                   name);
-        for (const cli_option *o = cli_commands[i]->options; o->name; o++) fish_option(name, o);
-        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) {
-            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -f -a %s\n", name, cli_verb_name(*v));
-            for (const cli_option *o = (*v)->options; o->name; o++) fish_option(name, o);
-        }
-        for (const cli_option *o = cli_common; o->name; o++) fish_option(name, o);
-    }
-}
-
 /* ---- which -------------------------------------------------------------------------------------------------- */
 void cli_help(const cli_command *cmd)
 {
@@ -390,14 +192,7 @@ int cli_help_command(cli *c, int argc, char **argv)
     for (size_t i = 0; name && cli_commands[i]; i++)
         if (!strcmp(cli_commands[i]->name, name)) cmd = cli_commands[i];
     if (!strcmp(kind, "--completion")) {
-        static const struct { const char *shell; void (*print)(void); } shells[] = {
-            { "bash", bash }, { "zsh", zsh }, { "fish", fish },
-        };
-        for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
-            if (what && !strcmp(what, shells[i].shell)) {
-                shells[i].print();
-                return EXIT_DONE;
-            }
+        if (what && cli_completion(what)) return EXIT_DONE;
         return cli_usage(c, "help --completion takes bash, zsh or fish");
     }
     if (!man && cmd && cmd->verbs && what)
@@ -410,7 +205,7 @@ int cli_help_command(cli *c, int argc, char **argv)
         char ask[96];
         cli_meant m = { .word = name };
         for (size_t i = 0; cli_commands[i]; i++) cli_meant_look(&m, cli_commands[i]->name);
-        return cli_usage(c, "no command \"%s\"%s; precis --help lists them", name, cli_meant_ask(&m, ask));
+        return cli_usage(c, "no command \"%s\"%s (precis --help lists them)", name, cli_meant_ask(&m, ask));
     }
     if (man && cmd) roff_page(cmd);
     else if (man) roff_overview();

@@ -47,7 +47,8 @@ static double loss_at(page *g, precis_law_point p)
 
 static void iso_loss(page *g)
 {
-    chart *c = figure(g, (chart_labels){ "isoloss", "Equal loss", "parameters N", "tokens D", true, true });
+    chart *c = figure(g, (chart_labels){ "isoloss", "Equal loss", "parameters N", "tokens D",
+                                         .log_x = true, .log_y = true });
     double N[POINTS], D[POINTS];
     precis_law_point p = g->p;
     if (!c) return;
@@ -70,7 +71,7 @@ static void iso_loss(page *g)
 static void iso_cost(page *g)
 {
     chart *c = figure(g, (chart_labels){ "isocost", "Equal cost of training", "parameters N", "loss (nats per token)",
-                                         true, false });
+                                         .log_x = true });
     if (!c) return;
     const double bits = fmax(g->p.v[PRECIS_LAW_BITS_W], fmax(g->p.v[PRECIS_LAW_BITS_A], g->p.v[PRECIS_LAW_BITS_KV])),
                  low = 6 * g->N0 * g->D0, high = 6 * g->N1 * g->D1;
@@ -114,7 +115,7 @@ static void bits_for_bytes(page *g)
         if (kind ? !post : !trained) continue;
         chart *c = figure(g, (chart_labels){ kind ? "bits-post" : "bits",
                           kind ? "Bits after training, at equal bytes" : "Bits of training, at equal bytes",
-                          "bits per parameter", "loss (nats per token)", false, false });
+                          "bits per parameter", "loss (nats per token)", .log_y = false });
         if (!c) return;
         double bottom = INFINITY, at16 = 0;
         for (int k = 0; k < 5; k++) {
@@ -148,7 +149,7 @@ static void critical_lines(page *g)
     static const double bits[] = { 2, 3, 4, 5, 6, 8 };
     if (!says_bits(g, PRECIS_LAW_BITS_POST)) return;
     chart *c = figure(g, (chart_labels){ "critical", "Tokens beyond which more of them hurt (D_crit)", "parameters N",
-                                         "tokens D", true, true });
+                                         "tokens D", .log_x = true, .log_y = true });
     if (!c) return;
     for (int k = 0; k < 6; k++) {
         char label[64];
@@ -175,7 +176,7 @@ static void critical_lines(page *g)
 static void fit_figures(page *g, const precis_law_fit *f)
 {
     chart *c = figure(g, (chart_labels){ "fit", "Fit against data", "loss of the law (nats per token)",
-                      "loss of the run (nats per token)", false, false });
+                      "loss of the run (nats per token)", .log_y = false });
     double low = INFINITY, high = 0;
     if (!c) return;
     chart_series *s = chart_add(c, "runs", true), *line = chart_add(c, "equal", false);
@@ -188,7 +189,7 @@ static void fit_figures(page *g, const precis_law_fit *f)
              "%zu runs; rmse of log losses %.4g, at most %.4g; %zu of %zu starts reached the optimum.", f->n,
              f->rmse_log, f->max_log, f->starts_at_optimum, f->starts);
     c = figure(g,
-               (chart_labels){ "residuals", "Residuals", "tokens D", "log(loss of run / loss of law)", true, false });
+               (chart_labels){ "residuals", "Residuals", "tokens D", "log(loss of run / loss of law)", .log_x = true });
     s = c ? chart_add(c, "", true) : NULL;
     for (size_t i = 0; i < f->n; i += step)
         chart_put(s, f->points[i * PRECIS_LAW_VARIABLES + PRECIS_LAW_D], log(f->observed[i] / f->fitted[i]));
@@ -202,7 +203,7 @@ static void fit_figures(page *g, const precis_law_fit *f)
         snprintf(name, sizeof name, "profile-%.20s", p.name);
         snprintf(title, sizeof title, "Profile of %s", p.name);
         c = figure(g, (chart_labels){ name, title, p.name, "objective / least objective",
-                   at[0] > 0 && at[2 * (f->profile_points - 1)] / at[0] > 20, false });
+                                      .log_x = at[0] > 0 && at[2 * (f->profile_points - 1)] / at[0] > 20 });
         s = c ? chart_add(c, "", false) : NULL;
         for (size_t k = 0; k < f->profile_points; k++) chart_put(s, at[2 * k], at[2 * k + 1] / f->objective);
         chart_series *limit = c ? chart_add(c, "limit of 95 %", false) : NULL;
@@ -279,7 +280,7 @@ static int output(cli *c, const page *g)
         rc = write_file(c, path, g, &g->figures[i]);
         json_array_append_new(files, json_string(path));
     }
-    for (int i = 0; i < g->n && !out && !folder && !c->json; i++) chart_text(&g->figures[i], stdout);
+    for (int i = 0; i < g->n && !out && !folder && !c->json; i++) chart_text(&g->figures[i]);
     if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o, s:i}", "files", files, "figures", g->n));
     for (size_t i = 0; i < json_array_size(files) && rc < 0; i++)
         printf("wrote %s\n", json_string_value(json_array_get(files, i)));

@@ -142,7 +142,7 @@ typedef struct {
 static void put_frontier(chart *figure, const plan_page *x)
 {
     chart_open(figure, &(chart_labels){ "frontier", "Size against loss", "size of the file, MB",
-               x->known ? "KL divergence, predicted (nats per token)" : "loss, estimated", false, true });
+               x->known ? "KL divergence, predicted (nats per token)" : "loss, estimated", .log_y = true });
     chart_series *best = chart_add(figure, "best plans", false), *mixes = chart_add(figure, "the usual mixes (below)",
                  true), *own = chart_add(figure, "this plan", true);
     double low = INFINITY, high = 0;
@@ -179,8 +179,8 @@ static void put_layers(chart *figure, const precis_plan *plan)
         bytes[layer] += (double)r.bytes;
         last = layer > last ? layer : last;
     }
-    chart_open(figure, &(chart_labels){ "layers", "Loss by layer", "layer", "predicted loss (nats per token)", false,
-               false });
+    chart_open(figure, &(chart_labels){ "layers", "Loss by layer", "layer", "predicted loss (nats per token)",
+               .whole_x = true });
     chart_series *s = chart_add(figure, "tensors of the layer together", false), *dots = chart_add(figure, "", true);
     for (int i = 0; i <= last; i++) chart_put(s, i, loss[i]), chart_put(dots, i, loss[i]);
     figure->low_y = 0;

@@ -22,7 +22,7 @@ void train_log_step(train_log *l, const precis_train_step *s)
 
 static void draw_losses(chart *c, const train_log *l, const precis_train_result *r)
 {
-    chart_open(c, &(chart_labels){ "loss", "Loss by step", "step", "nats a token", false, false });
+    chart_open(c, &(chart_labels){ "loss", "Loss by step", "step", "nats a token", .whole_x = true });
     chart_series *loss = chart_add(c, "batch", false), *held = chart_add(c, "held out", true);
     chart_series *entropy = isfinite(r->entropy) ? chart_add(c, "entropy of the language", false) : NULL;
     for (size_t i = 0; i < l->n; i++) {
@@ -36,7 +36,7 @@ static void draw_losses(chart *c, const train_log *l, const precis_train_result 
 
 static void draw_rates(chart *c, const train_log *l)
 {
-    chart_open(c, &(chart_labels){ "lr", "Learning rate by step", "step", "rate", false, false });
+    chart_open(c, &(chart_labels){ "lr", "Learning rate by step", "step", "rate", .whole_x = true });
     chart_series *s = chart_add(c, "rate", false);
     for (size_t i = 0; s && i < l->n; i++) chart_put(s, l->step[i], l->lr[i]);
 }

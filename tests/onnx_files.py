@@ -100,6 +100,8 @@ def ramp(n, step=0.1):
 
 
 def good():
+    yield "large", model(graph([node("ConstantOfShape", ["s"], ["c"]), node("ReduceSum", ["c"], ["r"], keepdims=0), node("Add", ["x", "r"], ["y"])],
+                               [X], [Y], [longs("s", [1 << 28])]))
     w, b = floats("w", [3, 2, 3, 3], ramp(54)), floats("b", [3], [0.1, 0.2, 0.3])
     conv = node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1])
     yield "conv", model(graph([conv, node("Relu", ["c"], ["r"]), node("MaxPool", ["r"], ["y"], kernel_shape=[2, 2], strides=[2, 2])], [X], [Y], [w, b]))
@@ -181,6 +183,14 @@ def hostile():
     yield "loop_bomb", one([node("Loop", ["m", "", "x"], ["y"], body=("graph", around))], [longs("m", [1000], [])]), 3, "more than 1000000 nodes"
     yield "more_inputs", one([node("Relu", ["x", "x"], ["y"], name="more")]), 3, "node more .*has 2 inputs; of opset 17 it takes at most 1"
     yield "later_inputs", model(graph([node("Clip", ["x", "l", "h"], ["y"])], [X], [Y], [floats("l", [], [0]), floats("h", [], [6])]), opset=10), 3, "of opset 10 it takes at most 1"
+    two = one([node("Slice", ["x", "s", "e"], ["y"], name="part")], [longs("s", [0], [1, 1]), longs("e", [1], [1, 1])])
+    yield "starts_table", two, 3, "node part .*input 1 has 2 dimensions, and takes a list"
+    yield "starts_real", one([node("Slice", ["x", "s", "e"], ["y"], name="part")], [floats("s", [1], [0]), longs("e", [1])]), 3, "node part .*input 1 is F32, and takes whole"
+    yield "shape_table", one([node("Reshape", ["x", "s"], ["y"], name="form")], [longs("s", [2, 2], [1, 2])]), 3, "node form .*input 1 has 2 dimensions"
+    yield "sizes_real", one([node("Resize", ["x", "", "", "s"], ["y"])], [floats("s", [4], [1, 2, 4, 4])]), 3, "input 3 is F32"
+    yield "scales_whole", one([node("Resize", ["x", "", "s"], ["y"])], [longs("s", [1, 1, 1, 1])]), 3, "its scales are I64"
+    yield "depths", one([node("OneHot", ["x", "d", "v"], ["y"])], [longs("d", [2, 3]), floats("v", [2], [0, 1])]), 3, "has 2 depths"
+    yield "range_types", one([node("Range", ["a", "b", "a"], ["r"]), node("Add", ["x", "r"], ["y"])], [floats("a", [], [1]), longs("b", [4], [])]), 3, "counts in one type"
     yield "no_axis", one([node("Concat", ["x", "x"], ["y"], name="cat")]), 3, "node cat .*has no attribute axis"
     yield "clip_by_many", one([node("Clip", ["x", "x"], ["y"])]), 3, "bound min is not one number"
     yield "flat_axis", model(graph([node("Softmax", ["x"], ["y"], axis=-7)], [X], [Y]), opset=11), 3, "no axis -7"
@@ -195,6 +205,12 @@ def hostile():
     forever = graph([node("Identity", ["go"], ["on"]), node("Exp", ["a"], ["b"])], [port("i", I64, []), port("go", BOOL, []), port("a", F32, [])], [port("on", BOOL, []), port("b", F32, [])])
     yield "forever", one([node("Loop", ["m", "", "x"], ["y"], body=("graph", forever))], [longs("m", [1 << 62], [])]), 3, "1024"
     yield "work", one([node("Expand", ["x", "to"], ["y"])], [longs("to", [1 << 20, 2, 1 << 10, 4])]), 3, "2.31|not"
+    add = lambda made: [*made, node("ReduceSum", ["c"], ["r"], keepdims=0), node("Add", ["x", "r"], ["y"])]
+    yield "mel", one(add([node("MelWeightMatrix", ["b", "l", "p", "lo", "hi"], ["c"], name="mel")]),
+                     [longs("b", [65536], []), longs("l", [1 << 24], []), longs("p", [16000], []), floats("lo", [], [0]), floats("hi", [], [8000])]), 3, "node mel .*constants would take more than 2684"
+    yield "range", one(add([node("Range", ["lo", "hi", "by"], ["c"], name="count")]), [floats("lo", [], [0]), floats("hi", [], [1 << 30]), floats("by", [], [1])]), 3, "node count .*constants would take more than 2684"
+    yield "wide_shape", one([node("ConstantOfShape", ["s"], ["c"]), node("Cast", ["c"], ["i"], name="many", to=7), node("Reshape", ["x", "i"], ["y"])],
+                            [longs("s", [1 << 28])]), 3, "many is a constant that is not computed when the net is read"
     yield "window", one([node("MaxPool", ["x"], ["y"], kernel_shape=[9, 9])]), 3, "does not fit"
     yield "groups", one([node("Conv", ["x", "w"], ["y"], group=0)], [floats("w", [1, 2, 1, 1], [1, 1])]), 3, "groups"
     yield "varint", b"\x08" + b"\xff" * 11, 3, "byte"

@@ -280,16 +280,26 @@ static precis_status set_inputs(precis_graph *g, pcs_node *n, const precis_value
     return PRECIS_OK;
 }
 
-/* The results' values as the op infers them: preset, in the arena; NULL with the error kept. */
-static pcs_value *infer_results(precis_graph *g, const pcs_node *n, int32_t index)
+/* The results' values as the op infers them: preset, freed by the caller with free_results; NULL with the error kept.
+ * They are of this node alone: what each check of a graph left behind would be more than the graph. */
+enum { FEW_RESULTS = 4 };
+
+static void free_results(const precis_graph *g, pcs_value *out, const pcs_value *few)
 {
-    pcs_value *out = pcs_arena_alloc(&g->arena, n->n_out, sizeof *out);
+    if (out != few) pcs_free(g->ctx, out);
+}
+
+static pcs_value *infer_results(precis_graph *g, const pcs_node *n, int32_t index, pcs_value few[FEW_RESULTS])
+{
+    pcs_value *out = n->n_out <= FEW_RESULTS ? few : pcs_alloc(g->ctx, n->n_out, sizeof *out);
     if (!out) {
         pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
         return NULL;
     }
     for (uint32_t i = 0; i < n->n_out; i++) out[i] = (pcs_value){ .name = n->name, .dtype = PCS_F32, .node = index };
-    return n->op->infer(g, n, out) ? NULL : out;
+    if (!n->op->infer(g, n, out)) return out;
+    free_results(g, out, few);
+    return NULL;
 }
 
 precis_status pcs_graph_push(precis_graph *g, const pcs_node *n)
@@ -320,10 +330,10 @@ precis_value precis_graph_node(precis_graph *g, const char *name, const char *op
     node.n_out = node.op->results ? node.op->results(&node) : 1;
     node.out = pcs_arena_alloc(&g->arena, node.n_out, sizeof *node.out);
     if (!node.out) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
-    const pcs_value *out = infer_results(g, &node, (int32_t)g->n_nodes);
-    if (!out) return -1;
-    for (uint32_t i = 0; i < node.n_out; i++)
-        if ((node.out[i] = pcs_graph_add_value(g, &out[i])) < 0) return -1;
+    pcs_value few[FEW_RESULTS], *out = infer_results(g, &node, (int32_t)g->n_nodes, few);
+    for (uint32_t i = 0; i < node.n_out && out; i++) node.out[i] = pcs_graph_add_value(g, &out[i]);
+    free_results(g, out, few);
+    if (!out || g->error) return -1;
     return pcs_graph_push(g, &node) ? -1 : node.out[0];
 }
 
@@ -354,9 +364,10 @@ precis_status precis_graph_verify(precis_graph *g)
 {
     for (size_t i = 0; i < g->n_nodes && !g->error; i++) {
         const pcs_node *n = &g->nodes[i];
-        const pcs_value *out = infer_results(g, n, (int32_t)i);
+        pcs_value few[FEW_RESULTS], *out = infer_results(g, n, (int32_t)i, few);
         for (uint32_t k = 0; out && k < n->n_out; k++)
             if (!same_result(&out[k], &g->values[n->out[k]])) pcs_op_fail(g, n, "its shape changed");
+        free_results(g, out, few);
     }
     return g->error ? pcs_fail(g->ctx, g->error, "%s", g->message) : PRECIS_OK;
 }

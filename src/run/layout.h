@@ -7,11 +7,11 @@
 
 typedef struct pcs_span {
     uint64_t bytes, offset; /* offset: the result */
-    int32_t first, last;    /* alive from the one to the other, both included */
+    int32_t first, last;    /* alive from the one to the other, both included; 0 <= first <= last */
     int32_t id;             /* decides between equal sizes */
 } pcs_span;
 
-/* all: everything is alive all the time. Spans are sorted. What the buffer needs. */
-uint64_t pcs_lay_out(pcs_span *spans, size_t n, bool all);
+/* all: everything is alive all the time. Spans are sorted. *bytes: what the buffer needs. PRECIS_ENOMEM. */
+precis_status pcs_lay_out(precis_ctx *ctx, pcs_span *spans, size_t n, bool all, uint64_t *bytes);
 
 #endif

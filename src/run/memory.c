@@ -35,10 +35,10 @@ static precis_status place(precis_program *p, uint64_t *buffer_bytes)
         s->bytes = slot_bytes(p, s);
         spans[n++] = (pcs_span){ .bytes = s->bytes, .first = s->first, .last = s->last, .id = (int32_t)i };
     }
-    *buffer_bytes = pcs_lay_out(spans, n, p->keep_all);
-    for (size_t i = 0; i < n; i++) p->slots[spans[i].id].offset = spans[i].offset;
+    const precis_status st = pcs_lay_out(p->ctx, spans, n, p->keep_all, buffer_bytes);
+    for (size_t i = 0; i < n && !st; i++) p->slots[spans[i].id].offset = spans[i].offset;
     pcs_free(p->ctx, spans);
-    return PRECIS_OK;
+    return st;
 }
 
 static bool by_rows(const precis_program *p, const pcs_step *s)

@@ -219,7 +219,8 @@ static precis_status place_adjoints(pcs_reverse *r)
         const uint64_t bytes = adjoint_bytes(a->count);
         spans[n++] = (pcs_span){ .bytes = bytes, .first = a->first, .last = a->last, .id = (int32_t)i };
     }
-    const uint64_t bytes = pcs_lay_out(spans, n, false);
+    uint64_t bytes;
+    if (pcs_lay_out(r->ctx, spans, n, false, &bytes)) return pcs_free(r->ctx, spans), PRECIS_ENOMEM;
     char *buffer = bytes > r->buffer_bytes || !r->buffer ? pcs_alloc(r->ctx, bytes + 64, 1) : r->buffer;
     if (buffer && buffer != r->buffer) {
         pcs_free(r->ctx, r->buffer);

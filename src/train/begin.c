@@ -38,13 +38,16 @@ static precis_status open_parameter(pcs_train_run *t, size_t i)
     pcs_train_state *s = &t->s;
     pcs_trained *p = &s->llama.parameters[i];
     const bool updated = !p->fixed && p->kind < PCS_TRAINED_OBSERVED;
-    s->bytes[i] = updated ? t->c.optimizer->bytes(&t->c.settings, 1, p->n) : 0;
+    size_t rows;
+    const pcs_optimizer *by = pcs_train_optimizer(&t->c, p, &rows);
+    s->bytes[i] = updated ? by->bytes(&t->c.settings, rows, p->n / rows) : 0;
     p->data = pcs_arena_alloc(&t->arena, p->n, sizeof *p->data);
     s->state[i] = s->bytes[i] ? pcs_arena_alloc(&t->arena, s->bytes[i], 1) : NULL;
     if (!p->data || (s->bytes[i] && !s->state[i])) return PRECIS_ENOMEM;
     if (!t->arrays && (!t->origin || p->kind == PCS_TRAINED_ADAPTER)) initialize(&t->c, p, i);
-    if (s->bytes[i] && t->c.optimizer->begin)
-        t->c.optimizer->begin(&(pcs_update){ .rows = 1, .columns = p->n, .state = s->state[i], .set = &t->c.settings });
+    if (s->bytes[i] && by->begin)
+        by->begin(
+            &(pcs_update){ .rows = rows, .columns = p->n / rows, .state = s->state[i], .set = &t->c.settings });
     return PRECIS_OK;
 }
 

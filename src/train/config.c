@@ -100,19 +100,22 @@ static precis_status read_optimizer(pcs_config_reader *r)
         { "decay", PCS_CONFIG_REAL, 0, 1, &s->decay },
         { "clip", PCS_CONFIG_REAL, 0, 1e9, &c->clip },
         { "momentum", PCS_CONFIG_REAL, 0, 0.999999, &s->momentum },
+        { "others_lr", PCS_CONFIG_REAL, 1e-12, 10, &c->others_lr },
     };
     precis_status st = pcs_config_enter(r);
     while (pcs_json_file_key(&r->in, &st)) {
-        bool found;
+        bool found, nesterov;
         char *name = NULL;
         pcs_config_name(r, "optimizer");
         if (pcs_json_is(&r->in.t, "name")) {
             st = pcs_json_file_string(&r->in, r->path, &name);
             c->optimizer = st ? NULL : pcs_optimizer_by_name(name);
-            if (!st && (!c->optimizer || c->optimizer->matrices))
-                st = pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is no optimizer of all tensors");
+            if (!st && !c->optimizer)
+                st = pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is no optimizer");
         } else if (pcs_json_is(&r->in.t, "betas")) st = read_betas(r);
-        else if (pcs_json_is(&r->in.t, "nesterov")) st = pcs_config_bool(r, &s->nesterov);
+        else if (pcs_json_is(&r->in.t, "nesterov")) {
+            if (!(st = pcs_config_bool(r, &nesterov))) s->nesterov = nesterov;
+        }
         else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found)
             st = pcs_config_unknown(r);
     }
@@ -296,9 +299,22 @@ static precis_status lacks(precis_ctx *ctx, const char *name, const pcs_train_co
     return PRECIS_OK;
 }
 
+/* What the optimizer's row says where the configuration says nothing. */
+static precis_status finish_optimizer(precis_ctx *ctx, const char *name, pcs_train_config *c)
+{
+    if (c->settings.momentum < 0) c->settings.momentum = c->optimizer->momentum;
+    if (c->settings.nesterov < 0) c->settings.nesterov = c->optimizer->nesterov;
+    if (c->others_lr > 0 && !c->optimizer->others)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: optimizer.others_lr: %s steps all tensors itself", name,
+                        c->optimizer->name);
+    if (!(c->others_lr > 0)) c->others_lr = c->optimizer->others ? 3e-3 : 0;
+    return PRECIS_OK;
+}
+
 precis_status pcs_train_config_finish(precis_ctx *ctx, const char *name, pcs_train_config *c)
 {
     precis_status st = c->arrays.data ? pcs_train_arrays_check(ctx, name, c) : lacks(ctx, name, c);
+    if (!st) st = finish_optimizer(ctx, name, c);
     if (!st) st = pcs_train_quant_check(ctx, name, &c->quant);
     if (!st && c->arrays.data) {
         c->rates.steps = c->steps;
@@ -347,7 +363,8 @@ precis_status pcs_train_config_read(precis_ctx *ctx, pcs_train_config *c, const 
         .eps = 1e-5, .rope_base = 10000, .w_bits = 16, .a_bits = 16, .kv_bits = 16
     };
     c->optimizer = pcs_optimizer_by_name("adamw");
-    c->settings = (pcs_optimizer_settings){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .decay = 0.1, .block = 256 };
+    c->settings = (pcs_optimizer_settings){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .decay = 0.1,
+                                            .momentum = -1, .nesterov = -1, .block = 256 };
     c->schedule = pcs_schedule_by_name("cosine");
     c->rates.second = 2.0 / 3;
     c->model.temperature = c->model.distill = 1;
@@ -375,10 +392,23 @@ void pcs_train_config_close(pcs_train_config *c)
     if (c->arena.ctx) pcs_arena_free(&c->arena);
 }
 
+static precis_status optimizer_text(const pcs_train_config *c, pcs_buf *b)
+{
+    const pcs_optimizer_settings *s = &c->settings;
+    precis_status st =
+        pcs_buf_printf(b,
+                       ", \"optimizer\": \"%s\", \"lr\": %.17g, \"betas\": [%.17g, %.17g], \"optimizer_eps\": "
+                       "%.17g, \"decay\": %.17g, "
+                       "\"momentum\": %.17g, \"nesterov\": %d, \"clip\": %.17g",
+                       c->optimizer->name, c->rates.lr, s->beta1, s->beta2, s->eps, s->decay, s->momentum, s->nesterov,
+                       c->clip);
+    if (!st && c->optimizer->others) st = pcs_buf_printf(b, ", \"others_lr\": %.17g", c->others_lr);
+    return st;
+}
+
 precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
 {
     const pcs_llama_config *m = &c->model;
-    const pcs_optimizer_settings *s = &c->settings;
     precis_status st =
         pcs_buf_printf(b,
                        "{\"width\": %lld, \"layers\": %lld, \"heads\": %lld, \"kv_heads\": %lld, \"hidden\": %lld, "
@@ -392,13 +422,7 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
                             "\"steps\": %llu, \"seed\": %llu",
                             c->language, (unsigned long long)c->language_seed, (unsigned long long)c->context,
                             (unsigned long long)c->batch, (unsigned long long)c->steps, (unsigned long long)c->seed);
-    if (!st)
-        st = pcs_buf_printf(b,
-                            ", \"optimizer\": \"%s\", \"lr\": %.17g, \"betas\": [%.17g, %.17g], \"optimizer_eps\": "
-                            "%.17g, \"decay\": %.17g, "
-                            "\"momentum\": %.17g, \"nesterov\": %d, \"clip\": %.17g",
-                            c->optimizer->name, c->rates.lr, s->beta1, s->beta2, s->eps, s->decay, s->momentum,
-                            s->nesterov, c->clip);
+    if (!st) st = optimizer_text(c, b);
     if (!st)
         st = pcs_buf_printf(b, ", \"schedule\": \"%s\", \"warmup\": %llu, \"final\": %.17g", c->schedule->name,
                             (unsigned long long)c->rates.warmup, c->rates.final);

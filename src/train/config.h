@@ -64,6 +64,7 @@ typedef struct pcs_train_config {
     uint64_t every; /* steps between checkpoints */
     const pcs_optimizer *optimizer;
     pcs_optimizer_settings settings;
+    double others_lr; /* of what the optimizer leaves to another; 0: it leaves nothing */
     double clip;
     const pcs_schedule *schedule;
     pcs_schedule_settings rates;

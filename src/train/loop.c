@@ -70,14 +70,16 @@ static precis_status update(run *t, double lr)
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
         pcs_optimizer_settings set;
+        size_t rows;
         if (p->fixed || !t->all[i].g || !pcs_train_settings(t, i, lr, &set)) continue;
-        st = t->c.optimizer->step(t->ctx, &(pcs_update){ .p = p->data,
-                                                         .g = t->all[i].g,
-                                                         .rows = 1,
-                                                         .columns = p->n,
-                                                         .state = t->s.state[i],
-                                                         .step = t->s.step + 1,
-                                                         .set = &set });
+        const pcs_optimizer *by = pcs_train_optimizer(&t->c, p, &rows);
+        st = by->step(t->ctx, &(pcs_update){ .p = p->data,
+                                             .g = t->all[i].g,
+                                             .rows = rows,
+                                             .columns = p->n / rows,
+                                             .state = t->s.state[i],
+                                             .step = t->s.step + 1,
+                                             .set = &set });
     }
     pcs_train_keep_ranges(t);
     pcs_train_keep_masks(t);

@@ -1,70 +1,109 @@
 /* muon - momentum whose update is made orthogonal by Newton-Schulz (Jordan et al. 2024; coefficients 3.4445,
- * -4.7750, 2.0315), for matrices only. */
+ * -4.7750, 2.0315), for matrices of layers; AdamW steps the rest. */
 #include "base/pool.h"
 #include "base/builtins.h"
 #include "graph/turn.h"
 #include "train/optimizer.h"
+
+extern const pcs_optimizer pcs_optimizer_adamw;
 
 double pcs_muon_scale(size_t rows, size_t columns)
 {
     return rows > columns ? pcs_sqrt((double)rows / (double)columns) : 1.0;
 }
 
-/* out [n][m] = a [n][k] b [k][m], or with b turned [m][k]; a thread has rows. */
+/* out[n][m] = a[n][k] b[k][m], of whose columns panels of 16 are made once; rows lie `ld` apart, a multiple of 16, and
+ * end in zeros. Sums are gemm's, so that neither threads nor registers change a bit. */
 typedef struct {
+    const pcs_kernels *kernels;
     const float *a, *b;
-    float *out;
-    size_t k, m;
-    bool turned;
+    float *panels, *out;
+    size_t n, k, m, lda, ldb, ldo;
+    bool turned; /* b is [m][k] */
 } matrix_product;
 
-static void rows_of(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+#define WIDE 4  /* panels of a tile */
+#define TALL 48 /* its rows */
+
+static void panel_of(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
     const matrix_product *j = arg;
-    for (uint64_t r = begin; r < end; r++)
-        for (size_t c = 0; c < j->m; c++) {
-            double sum = 0;
-            for (size_t k = 0; k < j->k; k++)
-                sum += (double)j->a[r * j->k + k] * (j->turned ? j->b[c * j->k + k] : j->b[k * j->m + c]);
-            j->out[r * j->m + c] = (float)sum;
+    for (uint64_t p = begin; p < end; p++) {
+        float *to = j->panels + p * 16 * j->k;
+        const size_t count = j->m - 16 * p < 16 ? j->m - 16 * p : 16;
+        if (j->turned) {
+            j->kernels->panel(&(pcs_panel_args){ j->b + 16 * p * j->ldb, j->ldb, count, j->k, to });
+            continue;
         }
+        for (size_t r = 0; r < j->k; r++) memcpy(to + 16 * r, j->b + r * j->ldb + 16 * p, 16 * sizeof *to);
+    }
 }
 
-/* x[n][m] with n <= m, and room: square[n][n], mix[n][n], next[n][m]. */
-typedef struct { float *x, *square, *mix, *next; size_t n, m; } newton_schulz;
+static void tile_of(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const matrix_product *j = arg;
+    const size_t panels = (j->m + 15) / 16, across = (panels + WIDE - 1) / WIDE;
+    for (uint64_t t = begin; t < end; t++) {
+        const size_t r = t / across * TALL, p = t % across * WIDE;
+        const size_t rows = j->n - r < TALL ? j->n - r : TALL, wide = panels - p < WIDE ? panels - p : WIDE;
+        j->kernels->gemm_wide(&(pcs_gemm_wide_args){
+            { j->a + r * j->lda, j->lda, j->panels + p * 16 * j->k, 16, j->k, rows, j->out + r * j->ldo + 16 * p,
+              j->ldo, false },
+            wide,
+            16 * j->k });
+    }
+}
 
-static void steps(precis_ctx *ctx, const newton_schulz *of)
+static void product_of(precis_ctx *ctx, matrix_product *j)
+{
+    const size_t panels = (j->m + 15) / 16;
+    pcs_for(ctx, panels, 1, panel_of, j);
+    pcs_for(ctx, (panels + WIDE - 1) / WIDE * ((j->n + TALL - 1) / TALL), 1, tile_of, j);
+}
+
+/* x[n][m] with n <= m, and room: square[n][n], mix[n][n], next[n][m], panels; rows of lines of 16. */
+typedef struct { float *x, *square, *mix, *next, *panels; size_t n, m, ldn, ldm; } newton_schulz;
+
+static void steps(precis_ctx *ctx, const pcs_kernels *kernels, const newton_schulz *of)
 {
     float *x = of->x, *square = of->square, *mix = of->mix, *next = of->next;
-    const size_t n = of->n, m = of->m;
+    const size_t n = of->n, m = of->m, ldn = of->ldn, ldm = of->ldm;
     const float a = 3.4445f, b = -4.7750f, c = 2.0315f;
+    matrix_product squares = { kernels, x, x, of->panels, square, n, m, n, ldm, ldm, ldn, true },
+                   fourths = { kernels, square, square, of->panels, mix, n, n, n, ldn, ldn, ldn, false },
+                   moved = { kernels, mix, x, of->panels, next, n, n, m, ldn, ldm, ldm, false };
     for (int s = 0; s < 5; s++) {
-        pcs_for(ctx, n, 4, rows_of, &(matrix_product){ x, x, square, m, n, true });
-        pcs_for(ctx, n, 4, rows_of, &(matrix_product){ square, square, mix, n, n, false });
-        for (size_t i = 0; i < n * n; i++) mix[i] = b * square[i] + c * mix[i];
-        pcs_for(ctx, n, 4, rows_of, &(matrix_product){ mix, x, next, n, m, false });
-        for (size_t i = 0; i < n * m; i++) x[i] = a * x[i] + next[i];
+        product_of(ctx, &squares);
+        product_of(ctx, &fourths);
+        for (size_t i = 0; i < n * ldn; i++) mix[i] = b * square[i] + c * mix[i];
+        product_of(ctx, &moved);
+        for (size_t i = 0; i < n * ldm; i++) x[i] = a * x[i] + next[i];
     }
 }
 
 precis_status pcs_muon_orthogonal(precis_ctx *ctx, float *x, size_t rows, size_t columns)
 {
     const bool tall = rows > columns;
-    const size_t n = tall ? columns : rows, m = tall ? rows : columns;
-    float *mem = pcs_alloc(ctx, 2 * n * n + 2 * n * m + 1, sizeof *mem);
+    const size_t n = tall ? columns : rows, m = tall ? rows : columns, ldn = (n + 15) / 16 * 16,
+                 ldm = (m + 15) / 16 * 16;
+    const size_t square = n * ldn, wide = n * ldm;
+    float *mem = pcs_alloc(ctx, 2 * square + 2 * wide + ldn * ldm + 1, sizeof *mem);
     if (!mem) return PRECIS_ENOMEM;
+    memset(mem, 0, (2 * square + 2 * wide) * sizeof *mem);
     const pcs_kernels k = pcs_kernels_for(ctx->cpu);
-    float *square = mem, *mix = square + n * n, *next = mix + n * n, *wide = next + n * m;
+    const newton_schulz of = { mem + 2 * square, mem, mem + square, mem + 2 * square + wide,
+                               mem + 2 * square + 2 * wide, n, m, ldn, ldm };
     double sum = 0;
     for (size_t i = 0; i < n * m; i++) sum += (double)x[i] * x[i];
     const float norm = (float)pcs_sqrt(sum) + 1e-7f;
-    if (tall) pcs_turn(&k, &(pcs_turned){ x, columns, rows, columns, wide, rows });
-    else memcpy(wide, x, n * m * sizeof *x);
-    for (size_t i = 0; i < n * m; i++) wide[i] /= norm;
-    steps(ctx, &(newton_schulz){ wide, square, mix, next, n, m });
-    if (tall) pcs_turn(&k, &(pcs_turned){ wide, rows, columns, rows, x, columns });
-    else memcpy(x, wide, n * m * sizeof *x);
+    if (tall) pcs_turn(&k, &(pcs_turned){ x, columns, rows, columns, of.x, ldm });
+    for (size_t r = 0; !tall && r < n; r++) memcpy(of.x + r * ldm, x + r * m, m * sizeof *x);
+    for (size_t i = 0; i < n * ldm; i++) of.x[i] /= norm;
+    steps(ctx, &k, &of);
+    if (tall) pcs_turn(&k, &(pcs_turned){ of.x, ldm, columns, rows, x, columns });
+    for (size_t r = 0; !tall && r < n; r++) memcpy(x + r * m, of.x + r * ldm, m * sizeof *x);
     pcs_free(ctx, mem);
     return PRECIS_OK;
 }
@@ -92,4 +131,5 @@ static precis_status step(precis_ctx *ctx, const pcs_update *u)
     return st;
 }
 
-const pcs_optimizer pcs_optimizer_muon = { .name = "muon", .bytes = bytes, .step = step, .matrices = true };
+const pcs_optimizer pcs_optimizer_muon = { .name = "muon", .bytes = bytes, .step = step, .others = &pcs_optimizer_adamw,
+                                          .momentum = 0.95, .nesterov = true };

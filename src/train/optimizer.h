@@ -11,8 +11,8 @@
 typedef struct pcs_optimizer_settings {
     double lr, beta1, beta2, eps;
     double decay;    /* of weights */
-    double momentum; /* of sgd and muon */
-    bool nesterov;
+    double momentum; /* of sgd and muon; below 0, until the configuration is whole: as the row says */
+    int nesterov;    /* likewise */
     uint32_t block;  /* numbers that share a scale of 8-bit states */
 } pcs_optimizer_settings;
 
@@ -33,7 +33,9 @@ typedef struct pcs_optimizer {
     void (*begin)(const pcs_update *u);
     /* PRECIS_ENOMEM, or PRECIS_OK. */
     precis_status (*step)(precis_ctx *ctx, const pcs_update *u);
-    bool matrices; /* takes matrices only; vectors, embeddings and heads have another */
+    const struct pcs_optimizer *others; /* steps all but the layers' matrices, which this one is for; NULL: this does */
+    double momentum;                    /* where the configuration says none */
+    bool nesterov;
 } pcs_optimizer;
 
 extern const pcs_optimizer *const pcs_optimizers[]; /* NULL ends it */

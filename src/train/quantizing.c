@@ -248,12 +248,28 @@ void pcs_train_keep_ranges(pcs_train_run *t)
 
 /* ---- updates ------------------------------------------------------------------------------------- */
 
+/* Matrices of layers; one whose place is not known (in nets of arrays) is one, too. */
+static bool of_layer(const pcs_trained *p)
+{
+    const pcs_place place = pcs_place_of(p->name);
+    return p->kind == PCS_TRAINED_NET && p->dims == 2 && p->shape[0] > 1 && p->shape[1] > 1 &&
+           (place.layer >= 0 || place.role == PCS_ROLE_none);
+}
+
+const pcs_optimizer *pcs_train_optimizer(const pcs_train_config *c, const pcs_trained *p, size_t *rows)
+{
+    const bool itself = !c->optimizer->others || of_layer(p);
+    *rows = c->optimizer->others && itself ? (size_t)p->shape[0] : 1;
+    return itself ? c->optimizer : c->optimizer->others;
+}
+
 bool pcs_train_settings(const pcs_train_run *t, size_t i, double lr, pcs_optimizer_settings *s)
 {
     const pcs_train_config *c = &t->c;
     const pcs_trained *p = &t->s.llama.parameters[i];
     *s = c->settings;
-    s->lr = lr;
+    size_t rows;
+    s->lr = pcs_train_optimizer(c, p, &rows) == c->optimizer ? lr : lr / c->rates.lr * c->others_lr;
     if (t->s.step >= (uint64_t)(c->decay_until * (double)c->steps) && c->decay_until < 1) s->decay = 0;
     if (p->kind == PCS_TRAINED_RANGE) {
         s->lr *= c->quant.range_lr;

@@ -122,6 +122,8 @@ void pcs_train_observe(pcs_train_run *t);
 void pcs_train_set_observed(pcs_train_run *t);
 /* What is added to gradients before they are clipped: of (w - rounded w)^2. */
 void pcs_train_dampen(pcs_train_run *t);
+/* What steps parameter p, and its rows; its columns are what is left of it. */
+const pcs_optimizer *pcs_train_optimizer(const pcs_train_config *c, const pcs_trained *p, size_t *rows);
 /* How parameter i is updated in this step, at the rate `lr`; false: not at all. */
 bool pcs_train_settings(const pcs_train_run *t, size_t i, double lr, pcs_optimizer_settings *s);
 /* After an update: ranges stay positive. */

@@ -3,7 +3,7 @@
 # usage: install.sh BUILD_FOLDER SOURCE_FOLDER
 set -eu
 build=$1
-root=$2
+root=$(cd "$2" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/usr" >/dev/null

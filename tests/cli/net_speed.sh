@@ -52,6 +52,8 @@ for told in --all-int8 --no-speed "--like torch" "--like onnxruntime" "--backend
     quant 0 t.onnx $told
     json "[n['state'] for n in j['nodes'] if n['node'] == 'c3'] == ['integers']"
 done
+quant 0 t.onnx --all-int8
+json "[n['kernel'] for n in j['nodes'] if n['node'] == 'fc'] == ['codes_linear']" # whose result has no codes
 quant 0 t.c
 json "[n['state'] for n in j['nodes'] if n['node'] == 'c3'] == ['integers'] and 'float_ms' not in j"
 quant 0 c.onnx --no-speed

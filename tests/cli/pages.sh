@@ -24,6 +24,16 @@ for f in figures:
     inside = [t for t in texts if float(frame.get("x")) < t[1] and float(frame.get("y")) < t[2] < bottom]
     assert not inside, f"a legend over curves: {inside}"
     assert all(0 <= t[1] <= width and 0 <= t[2] <= height for t in texts)
+    middle = [t for t in root.iter(ns + "text") if t.get("text-anchor") == "middle"]
+    ticks, label = [t.text for t in middle if float(t.get("y")) < bottom + 20], middle[-1].text
+    assert ticks and label not in ticks
+    if label.split(",")[0] in ("run", "layer", "scored token", "threads"):
+        assert all(float(t).is_integer() for t in ticks), f"there is no {label} {ticks}"
+    numbers = [t for t in root.iter(ns + "text") if t.get("text-anchor") == "end"]
+    cut = [t.text for t in numbers if float(t.get("x")) < 7 * len(t.text)]
+    assert not cut and not any(re.search(r"e[+-]0", t.text) for t in numbers), f"numbers: {cut}"
+    heights = sorted(float(t.get("y")) for t in numbers)
+    assert all(b - a >= 12 for a, b in zip(heights, heights[1:])), f"numbers over one another: {heights}"
     assert re.search(r' d="M[0-9]', f) or "<circle" in f, "an empty figure"
 P
 }
@@ -40,6 +50,8 @@ page "$work/l.html" 2
 for mix in Q2_K Q4_K_M Q5_K_M; do grep -q "mix $mix<" "$work/l.html" || { echo "the page lacks $mix"; failed=1; }; done
 expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --repeat 3 --html "$work/b.html"
 grep -q "% of the limit" "$work/b.html" || { echo "no speed beside the limit"; failed=1; }
+page "$work/b.html" "$(grep -c '<svg' "$work/b.html")"
+expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --html "$work/b.html" # one run
 page "$work/b.html" "$(grep -c '<svg' "$work/b.html")"
 expect 0 "$precis" law plot --law kumar -o "$work/k.html"
 page "$work/k.html" 5

@@ -28,6 +28,21 @@ for threads in 1 2 3; do
     cmp -s threads.gguf whole.gguf || { echo "other bytes with $threads threads"; failed=1; }
 done
 
+# Muon steps the layers' matrices, AdamW the rest: the same bytes for any number of threads; no worse than AdamW in as
+# many steps. A rate for the rest is refused where nothing is left to another.
+sed 's/"name": "adamw", "lr": 1e-2/"name": "muon", "lr": 2e-2, "others_lr": 1e-2/' config.json >muon.json
+expect 0 "$precis" train muon.json -o muon.gguf --json
+python3 -c 'import json; w = json.loads(open("out").read().splitlines()[-1])["heldout"]; assert w < 3.5, w' || failed=1
+expect 0 "$precis" train muon.json -o threads.gguf --threads 3
+cmp -s threads.gguf muon.gguf || { echo "other bytes of muon with 3 threads"; failed=1; }
+expect 0 "$precis" train config.json -o threads.gguf --threads 3
+sed 's/"clip": 1/"clip": 1, "others_lr": 0.1/' config.json >others.json
+expect 3 "$precis" train others.json -o no.gguf
+has err 'optimizer.others_lr: adamw steps all tensors itself'
+sed 's/"adamw"/"adamww"/' config.json >name.json
+expect 3 "$precis" train name.json -o no.gguf
+has err 'optimizer.name: is no optimizer'
+
 # Killed after each of some moments, the run goes on from a whole checkpoint and ends at the same bytes.
 sed 's/"steps": 60/"steps": 200/; s/"checkpoint": 10/"checkpoint": 7/' config.json >long.json
 expect 0 "$precis" train long.json -o long.gguf

@@ -84,6 +84,12 @@ json "j['inputs'] == [{'name': 'x', 'type': 'F32', 'shape': ['N', 2, 4, 4]}] and
 expect 0 "$precis" inspect "$nets/bad_unknown.onnx" --json
 json "j['unsupported'] == ['Wobble']"
 
+# Constants that would be large are not computed when the net is read: 1 GB of a few bytes.
+expect 0 python3 -c "
+import resource, subprocess, sys
+assert subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode == 0
+assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 500000" "$precis" convert "$nets/large.onnx" -o "$work/large.onnx"
+
 # Hostile files: the right code, one sentence with file and place, and no time.
 while IFS="$(printf '\t')" read -r name code text; do
     rm -rf "$work/bad"

@@ -121,6 +121,7 @@ def middles():
     yield "wider", [c("Resize", ["c", "", "twice"], mode="nearest")], 8
     yield "gated", [c("Sigmoid", ["c"], "s"), c("Mul", ["c", "s"])], 8
     yield "squeezed", [c("GlobalAveragePool", ["c"], "g"), c("Sigmoid", ["g"], "s"), c("Mul", ["c", "s"])], 8
+    yield "narrow", [c("Conv", ["c", "narrow", "narrow_bias"])], 1
     yield "flat", [c("GlobalAveragePool", ["c"], "g"), c("Flatten", ["g"])], 0
     yield "last", [c("MaxPool", ["c"], "p", **pool), c("Transpose", ["p"], perm=[0, 2, 3, 1])], 0
 
@@ -129,6 +130,7 @@ def middle(nodes, channels):
     """channels: of what the second convolution takes; 0: a product takes the eight in the last dimension."""
     ints = [floats("w", [8, 3, 3, 3], noise(216, .3)), floats("bias", [8], noise(8, .1)), longs("to", [0, 2, 4, 8, 8]), longs("back", [0, 8, 8, 8]),
             longs("from", [2]), longs("end", [6]), longs("axis", [1]), longs("around", [0, 0, 1, 1, 0, 0, 1, 1]), floats("twice", [4], [1, 1, 2, 2])]
+    ints += [floats("narrow", [1, 8, 1, 1], [.2, -.3, .4, .1, -.2, .3, .2, -.1]), floats("narrow_bias", [1], [.3])]
     ints.append(floats("v", [6, channels, 1, 1], noise(6 * channels, .3)) if channels else floats("v", [8, 5], noise(40, .3)))
     last = node("Conv" if channels else "MatMul", ["m", "v"], ["y"], name="end")
     return model(graph([node("Conv", ["x", "w", "bias"], ["c"], name="begin", pads=[1, 1, 1, 1]), *nodes, last],

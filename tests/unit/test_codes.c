@@ -211,6 +211,25 @@ static void test_fused(void **state)
     for (uint64_t seed = 1; seed <= 60; seed++) same_fused(build, seed, seed % 2 ? PCS_U8 : PCS_I8, "fuse_codes");
 }
 
+/* A product of rows, along the last of up to four dimensions, whose numbers or codes are wanted. */
+static precis_value rows_times(maker *m, precis_value *in)
+{
+    const uint32_t dims = 2 + pick(m, 3);
+    const int64_t k = 1 + pick(m, 40), outs = 1 + pick(m, 40), shape[] = { 1 + pick(m, 3), 1 + pick(m, 3), 2, k },
+                  *from = shape + 4 - dims, ws[] = { outs, k };
+    *in = precis_graph_input(m->g, "x", dims, from);
+    const precis_value x = round_trip(m, *in),
+                       y = precis_graph_node(m->g, "mm", "matmul", NULL, 2 + pick(m, 2),
+                                             (precis_value[]){ x, weights(m, 2, ws), bias(m, outs) });
+    return pick(m, 2) ? y : round_trip(m, clamped(m, y));
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 80; seed++) same_fused(rows_times, seed, seed % 2 ? PCS_U8 : PCS_I8, "fuse_codes");
+}
+
 /* ---- any scales: the nodes of whole numbers are the judge ------------------------------------------ */
 
 static float any_scale(maker *m) { return 0.01f + 0.0001f * (float)pick(m, 500); }
@@ -310,7 +329,7 @@ static void test_dynamic(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_fused), cmocka_unit_test(test_any_scale),
-                                        cmocka_unit_test(test_dynamic) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_fused), cmocka_unit_test(test_rows),
+                                        cmocka_unit_test(test_any_scale), cmocka_unit_test(test_dynamic) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -301,9 +301,31 @@ static void test_math(void **state)
     }
 }
 
+/* Looking at a graph leaves nothing behind, however often it is done (each pass does). */
+static void test_memory(void **state)
+{
+    (void)state;
+    enum { NODES = 4000 };
+    precis_ctx *ctx = test_ctx(1);
+    precis_graph *g;
+    const int64_t shape[] = { 2, 3 };
+    OK(ctx, precis_graph_open(ctx, &g));
+    precis_value v = precis_graph_input(g, "x", 2, shape);
+    for (int i = 0; i < NODES; i++) v = precis_graph_node(g, "n", i % 2 ? "relu" : "neg", NULL, 1, &v);
+    precis_graph_output(g, v);
+    OK(ctx, precis_graph_verify(g));
+    const uint64_t peak = precis_ctx_memory_peak(ctx);
+    assert_true(peak > 0 && peak / NODES < 1500);
+    for (int i = 0; i < 20; i++) OK(ctx, precis_graph_verify(g));
+    assert_int_equal(precis_ctx_memory_peak(ctx), peak);
+    precis_graph_close(&g);
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_conv),   cmocka_unit_test(test_errors),
+                                        cmocka_unit_test(test_memory),
                                         cmocka_unit_test(test_codes),  cmocka_unit_test(test_symbols),
                                         cmocka_unit_test(test_shapes), cmocka_unit_test(test_math),
                                         cmocka_unit_test(test_pool_nan) };

@@ -1,9 +1,9 @@
-/* codes_linear - rows of codes x[..., k] times panels of weights (kernel/codes.h): codes [..., n]. Sums begin with
- * `first` and have a factor of each output. */
+/* codes_linear - rows of codes x[..., k] times panels of weights (kernel/codes.h): codes [..., n], or `numbers` in F32.
+ * Sums begin with `first` and have a factor of each output. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
-enum { CHANNELS, RANGE };
+enum { CHANNELS, NUMBERS, RANGE };
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -19,7 +19,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         !pcs_codes_holds(&g->values[n->in[4]], PCS_F32, padded))
         return pcs_op_fail(g, n, "has weights of another layout");
     pcs_codes_like(&g->values[n->in[0]], out);
-    out->dtype = PCS_U8;
+    out->dtype = n->attr[NUMBERS].integer ? PCS_F32 : PCS_U8;
     out->shape[x->dims - 1] = outs;
     return g->error;
 }
@@ -38,19 +38,25 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                  n0 = p0 * PCS_CODES_PANEL,
                  n1 = by_panels && end * PCS_CODES_PANEL < outs ? end * PCS_CODES_PANEL : outs,
                  tile = pcs_codes_tile(k);
-    for (size_t m = m0; m < m1; m += tile)
-        c->kernels->codes_gemm(&(pcs_codes_gemm_args){ .a = (const uint8_t *)c->in[0].data + m * k,
-                                                       .lda = k,
-                                                       .m = m1 - m < tile ? m1 - m : tile,
-                                                       .w = (const int8_t *)c->in[1].data + p0 * lines * 64,
-                                                       .lines = lines,
-                                                       .n = n1 - n0,
-                                                       .first = (const int32_t *)c->in[2].data + n0,
-                                                       .sums = (const int32_t *)c->in[3].data + n0,
-                                                       .factor = (const float *)c->in[4].data + n0,
-                                                       .to = pcs_codes_range(c->attr + RANGE),
-                                                       .y = (uint8_t *)c->out[0].data + m * outs + n0,
-                                                       .ldy = outs });
+    const bool numbers = c->attr[NUMBERS].integer != 0;
+    for (size_t m = m0; m < m1; m += tile) {
+        const size_t at = m * outs + n0;
+        const pcs_codes_gemm_args a = { .a = (const uint8_t *)c->in[0].data + m * k,
+                                        .lda = k,
+                                        .m = m1 - m < tile ? m1 - m : tile,
+                                        .w = (const int8_t *)c->in[1].data + p0 * lines * 64,
+                                        .lines = lines,
+                                        .n = n1 - n0,
+                                        .first = (const int32_t *)c->in[2].data + n0,
+                                        .sums = (const int32_t *)c->in[3].data + n0,
+                                        .factor = (const float *)c->in[4].data + n0,
+                                        .to = pcs_codes_range(c->attr + RANGE),
+                                        .y = numbers ? NULL : (uint8_t *)c->out[0].data + at,
+                                        .yf = numbers ? (float *)c->out[0].data + at : NULL,
+                                        .ldy = outs };
+        if (numbers) c->kernels->codes_gemm_f32(&a);
+        else c->kernels->codes_gemm(&a);
+    }
 }
 
 static uint64_t products(const pcs_call *c)
@@ -63,7 +69,7 @@ const pcs_op pcs_op_codes_linear = {
     .name = "codes_linear",
     .min_in = 5,
     .max_in = 5,
-    .attrs = PCS_ATTR_TABLE(PCS_INT("channels", 0), PCS_CODES_RANGE),
+    .attrs = PCS_ATTR_TABLE(PCS_INT("channels", 0), PCS_INT("numbers", 0), PCS_CODES_RANGE),
     .infer = infer,
     .eval = eval,
     .products = products,

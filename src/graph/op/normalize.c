@@ -61,8 +61,29 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         normalize_one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
 }
 
+/* dx = y (d - sum(d y)) of softmax; d - exp(y) sum(d) of its logarithm; a choice has none. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0];
+    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
+    const char kind = c->attr[KIND].text[0];
+    const float *y = c->out[0].data, *d = g->out[0];
+    float *dx = g->in[0];
+    int64_t dense[PCS_GRAPH_DIMS];
+    pcs_dense(x->dims, x->shape, dense);
+    const int64_t n = x->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
+    for (int64_t i = ith; i < count && dx && kind != 'h'; i += nth) {
+        const int64_t from = i / step * step * n + i % step, to = from + n * step;
+        double sum = 0;
+        for (int64_t k = from; k < to; k += step) sum += kind == 'l' ? (double)d[k] : (double)d[k] * (double)y[k];
+        for (int64_t k = from; k < to; k += step)
+            dx[k] += kind == 'l' ? (float)((double)d[k] - (double)pcs_expf(y[k]) * sum)
+                                 : (float)((double)y[k] * ((double)d[k] - sum));
+    }
+}
+
 const pcs_op pcs_op_normalize = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "normalize",
     .min_in = 1,
     .max_in = 1,

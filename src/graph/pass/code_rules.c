@@ -327,14 +327,42 @@ static precis_value make_conv(precis_graph *g, const pcs_node *nodes, const pcs_
                              (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
 }
 
-/* Rows of x times weights: matmul has rows of outputs, product columns of them. */
+/* Rows of x times weights: matmul has rows of outputs, product columns of them. What has four dimensions has its rows
+ * along the last one, which is the channels of no twin. */
 static bool match_linear(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
 {
     const pcs_node *n = f->core;
     const bool columns = n->op == &pcs_op_product;
     f->n_in = 1;
+    f->plain = g->values[n->in[0]].dims == 4;
     return g->values[n->in[1]].dims == 2 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
-           g->values[n->in[0]].dims != 4 && fits(g, nodes, f, n->in[1], columns, bias_of(n));
+           fits(g, nodes, f, n->in[1], columns, bias_of(n));
+}
+
+static precis_value in_shape(precis_graph *g, const char *name, precis_value x, uint32_t dims, const int64_t *shape)
+{
+    const precis_value in[] = { x, pcs_code_constant(g, "shape", PCS_I64, dims, shape) };
+    return precis_graph_node(g, name, "reshape", NULL, 2, in);
+}
+
+/* The rows of x, U8. */
+static precis_value rows_of(precis_graph *g, const char *name, precis_value x, int64_t k)
+{
+    const int64_t count = pcs_value_count(&g->values[x]), shape[] = { k ? count / k : 0, k };
+    const precis_value rows = in_shape(g, name, x, 2, shape);
+    return precis_graph_node(g, name, "codes_layout", NULL, 1, &rows);
+}
+
+/* Rows of a result as they are wanted: in all dimensions, and with a sign where codes have one. */
+static precis_value of_rows(precis_graph *g, const pcs_fused *f, precis_value y)
+{
+    const pcs_value *like = &g->values[f->core->out[0]];
+    const precis_attr attrs[] = { precis_attr_int("last", 0), precis_attr_int("to", f->type), { 0 } };
+    int64_t shape[PCS_GRAPH_DIMS];
+    memcpy(shape, like->shape, sizeof shape);
+    const uint32_t dims = like->dims;
+    if (f->type == PCS_I8) y = precis_graph_node(g, f->core->name, "codes_layout", attrs, 1, &y);
+    return in_shape(g, f->core->name, y, dims, shape);
 }
 
 static precis_value make_linear(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
@@ -344,16 +372,19 @@ static precis_value make_linear(precis_graph *g, const pcs_node *nodes, const pc
     operands o;
     if (!pcs_code_weights_of(g, nodes, n->in[1], n->op == &pcs_op_product, &p.w)) return -1;
     const bool ok = pack(&p, 1, &o);
-    const int64_t outs = (int64_t)p.w.rows;
+    const int64_t outs = (int64_t)p.w.rows, k = (int64_t)p.w.k;
     pcs_free(g->ctx, p.w.scale);
     if (!ok) return g->error ? -1 : pcs_graph_fail(g, PRECIS_EINVAL, "node %s: its bias does not fit", n->name);
     const precis_attr attrs[] = { precis_attr_int("channels", outs),
+                                  precis_attr_int("numbers", f->rule->numbers),
                                   precis_attr_int("zero", f->to.zero),
                                   precis_attr_int("lo", f->to.lo),
                                   precis_attr_int("hi", f->to.hi),
                                   { 0 } };
-    return precis_graph_node(g, n->name, "codes_linear", attrs, 5,
-                             (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
+    const precis_value x = f->plain ? rows_of(g, n->name, in[0], k) : in[0];
+    const precis_value y = precis_graph_node(g, n->name, "codes_linear", attrs, 5,
+                                             (const precis_value[]){ x, o.w, o.first, o.sums, o.factor });
+    return f->plain ? of_rows(g, f, y) : y;
 }
 
 /* ---- the rest ------------------------------------------------------------------------------------ */
@@ -489,10 +520,21 @@ static precis_value make_move(precis_graph *g, const pcs_node *nodes, const pcs_
 }
 
 const pcs_code_rule pcs_code_rules[] = {
-    { &pcs_op_conv, match_conv, make_conv, false },        { &pcs_op_matmul, match_linear, make_linear, false },
-    { &pcs_op_product, match_linear, make_linear, false }, { &pcs_op_add, match_add, make_add, false },
-    { &pcs_op_pool, match_pool, make_pool, false },
-    { &pcs_op_reduce, match_reduce, make_reduce, false },  { &pcs_op_reshape, match_move, make_move, true },
-    { &pcs_op_transpose, match_move, make_move, true },    { &pcs_op_slice, match_move, make_move, true },
-    { &pcs_op_concat, match_move, make_move, true },       { 0 },
+    { &pcs_op_conv, match_conv, make_conv, false, false },
+    { &pcs_op_matmul, match_linear, make_linear, false, false },
+    { &pcs_op_product, match_linear, make_linear, false, false },
+    { &pcs_op_add, match_add, make_add, false, false },
+    { &pcs_op_pool, match_pool, make_pool, false, false },
+    { &pcs_op_reduce, match_reduce, make_reduce, false, false },
+    { &pcs_op_reshape, match_move, make_move, true, false },
+    { &pcs_op_transpose, match_move, make_move, true, false },
+    { &pcs_op_slice, match_move, make_move, true, false },
+    { &pcs_op_concat, match_move, make_move, true, false },
+    { 0 },
+};
+
+const pcs_code_rule pcs_number_rules[] = {
+    { &pcs_op_matmul, match_linear, make_linear, false, true },
+    { &pcs_op_product, match_linear, make_linear, false, true },
+    { 0 },
 };

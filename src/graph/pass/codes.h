@@ -27,6 +27,7 @@ typedef struct pcs_code_rule {
     /* The value of codes that it makes; operands are in their U8 form (twins), or with `plain` as they are. */
     precis_value (*make)(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in);
     bool plain; /* elements only move, and scales stay: codes as they are, in the order that they have */
+    bool numbers; /* the result is F32: no QuantizeLinear stands behind `f->core` */
 } pcs_code_rule;
 
 struct pcs_fused {
@@ -34,11 +35,14 @@ struct pcs_fused {
     const pcs_node *core;
     pcs_coded in[PCS_CODED_MOST];
     uint32_t n_in;
-    float scale; /* of the result */
+    bool plain;  /* operands and the result are codes as they are; preset as the rule has it */
+    pcs_dtype type; /* of the result */
+    float scale;    /* of the result */
     pcs_codes_to to;
 };
 
 extern const pcs_code_rule pcs_code_rules[]; /* op NULL ends it */
+extern const pcs_code_rule pcs_number_rules[]; /* of products whose numbers are wanted */
 
 /* An op that only holds a number within a constant limit. */
 typedef enum { PCS_CLAMP_NONE, PCS_CLAMP_BELOW, PCS_CLAMP_ABOVE } pcs_clamp;

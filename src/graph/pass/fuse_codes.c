@@ -1,4 +1,5 @@
-/* fuse_codes - DequantizeLinear, a node, perhaps clamps, QuantizeLinear become one node of codes (rules: code_rules.c).
+/* fuse_codes - DequantizeLinear, a node, perhaps clamps, QuantizeLinear become one node of codes (rules: code_rules.c);
+ * and so does a product whose numbers are wanted, behind which no QuantizeLinear stands.
  *
  * Values of codes get a twin: U8, channels last. A node of codes reads and makes twins, and codes in their own order
  * are made of a twin only where something else reads them, so that between nodes of codes nothing is moved. */
@@ -49,20 +50,34 @@ static const pcs_node *behind_clamps(const precis_graph *g, const pcs_node *node
     }
 }
 
+static const pcs_code_rule *rule_of(const pcs_code_rule *r, const pcs_op *op)
+{
+    while (r->op && r->op != op) r++;
+    return r->op ? r : NULL;
+}
+
+/* A product of codes, as numbers: each sum times the scale of its factors. */
+static bool match_numbers(const pcs_fusing *u, const pcs_node *n, pcs_fused *f)
+{
+    *f = (pcs_fused){ .rule = rule_of(pcs_number_rules, n->op), .core = n, .scale = 1, .to = { 0, 0, 255 } };
+    f->type = PCS_F32;
+    return f->rule && u->g->values[n->out[0]].dtype == PCS_F32 && f->rule->match(u->g, u->nodes, f);
+}
+
 static bool match(const pcs_fusing *u, const pcs_node *q, pcs_fused *f)
 {
     const precis_graph *g = u->g;
     const pcs_value *y = &g->values[q->out[0]];
-    *f = (pcs_fused){ .to = { 0, 0, 255 } };
+    *f = (pcs_fused){ .to = { 0, 0, 255 }, .type = y->dtype };
     if (q->op != &pcs_op_to_codes || q->n_in != 3 || (y->dtype != PCS_U8 && y->dtype != PCS_I8) || !pcs_value_sized(y))
         return false;
     if (g->values[q->in[0]].dtype != PCS_F32 || !pcs_one_scale(g, q->in[1], q->in[2], &f->scale, &f->to.zero))
         return false;
     f->core = behind_clamps(g, u->nodes, q->in[0], f);
-    const pcs_code_rule *r = pcs_code_rules;
-    while (f->core && r->op && r->op != f->core->op) r++;
-    if (!f->core || !r->op || pcs_value_count(&g->values[f->core->out[0]]) != pcs_value_count(y)) return false;
+    const pcs_code_rule *r = f->core ? rule_of(pcs_code_rules, f->core->op) : NULL;
+    if (!r || pcs_value_count(&g->values[f->core->out[0]]) != pcs_value_count(y)) return false;
     f->rule = r;
+    f->plain = r->plain;
     if (!r->match(g, u->nodes, f)) return false;
     for (uint32_t i = 0; i < f->n_in && r->plain; i++)
         if (f->in[i].scale != f->scale || f->in[i].zero != f->to.zero || g->values[f->in[i].value].dtype != y->dtype ||
@@ -75,7 +90,7 @@ static precis_status match_all(pcs_fusing *u)
 {
     for (size_t i = 0; i < u->n_nodes; i++) {
         pcs_fused f;
-        if (!match(u, &u->nodes[i], &f)) continue;
+        if (!match(u, &u->nodes[i], &f) && !match_numbers(u, &u->nodes[i], &f)) continue;
         u->fused[i] = pcs_arena_alloc(&u->g->arena, 1, sizeof f);
         if (!u->fused[i]) return PRECIS_ENOMEM;
         *u->fused[i] = f;
@@ -97,7 +112,7 @@ static void mark(pcs_fusing *u)
         if (!f)
             for (uint32_t k = 0; k < n->n_in; k++) u->need[n->in[k]] |= 1;
         else
-            for (uint32_t k = 0; k < f->n_in; k++) u->need[f->in[k].value] |= f->rule->plain ? 1 : 2;
+            for (uint32_t k = 0; k < f->n_in; k++) u->need[f->in[k].value] |= f->plain ? 1 : 2;
     }
 }
 
@@ -141,11 +156,11 @@ static precis_status make(pcs_fusing *u, const pcs_node *q, const pcs_fused *f)
     precis_graph *g = u->g;
     const precis_value v = q->out[0];
     precis_value in[PCS_CODED_MOST];
-    for (uint32_t i = 0; i < f->n_in; i++) in[i] = f->rule->plain ? f->in[i].value : twin_of(u, f->in[i].value);
+    for (uint32_t i = 0; i < f->n_in; i++) in[i] = f->plain ? f->in[i].value : twin_of(u, f->in[i].value);
     if (g->error) return g->error;
     const precis_value made = f->rule->make(g, u->nodes, f, in);
     if (made < 0) return g->error ? g->error : PRECIS_ENOMEM;
-    if (f->rule->plain) {
+    if (f->plain || f->rule->numbers) {
         const precis_status st = rename_last(g, made, v);
         if (!st && (u->need[v] & 2)) twin_of(u, v);
         return st ? st : g->error;

@@ -33,6 +33,11 @@ void pcs_raise_range(pcs_onnx_node *n)
     pcs_has_attr(n, "stash_type");
     if (!first || !last || !delta) return;
     const pcs_dtype d = first->dtype;
+    if (last->dtype != d || delta->dtype != d) {
+        pcs_wrong(n, "counts in one type, not %s, %s and %s", pcs_dtype_name(d), pcs_dtype_name(last->dtype),
+                  pcs_dtype_name(delta->dtype));
+        return;
+    }
     const double start = pcs_constant_real(n, n->in[0], 0), end = pcs_constant_real(n, n->in[1], 0),
                  step = pcs_constant_real(n, n->in[2], 0);
     const double span = step != 0 ? (end - start) / step : -1;
@@ -41,11 +46,8 @@ void pcs_raise_range(pcs_onnx_node *n)
         return;
     }
     const int64_t count = span > 0 ? (int64_t)span + ((double)(int64_t)span < span) : 0;
-    void *data = pcs_arena_alloc(&n->im->g->arena, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
-    if (!data) {
-        n->im->error = PRECIS_ENOMEM;
-        return;
-    }
+    void *data = pcs_room(n, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
+    if (!data) return;
     const pcs_arg a = { .dtype = d, .data = data };
     for (int64_t i = 0; i < count; i++) pcs_set_real(&a, (size_t)i, start + (double)i * step);
     n->out[0] = pcs_data(n, d, 1, &count, data);

@@ -105,6 +105,7 @@ static bool read_target(pcs_onnx_node *n, const pcs_value *x, uint32_t scales, u
     const pcs_value *by = by_size ? NULL : pcs_constant(n, pcs_in(n, scales)),
                     *roi = sizes && filled(n, 1) ? pcs_constant(n, n->in[1]) : NULL;
     if (pcs_failed(n) || (!to && !by)) return false;
+    if (by && by->dtype != PCS_F32) return pcs_wrong(n, "its scales are %s", pcs_dtype_name(by->dtype)), false;
     if (by) count = by->dims == 1 ? by->shape[0] : 0;
     if (count != k || (roi && (roi->dims != 1 || roi->shape[0] != 2 * k)))
         return pcs_wrong(n, "has %lld scales or sizes for %u axes", (long long)count, k), false;

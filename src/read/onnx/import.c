@@ -100,7 +100,7 @@ static precis_status read_node(pcs_onnx_node *n, pcs_proto m)
     n->in = pcs_room(n, n->n_in + 1, sizeof *n->in);
     n->out = pcs_room(n, n->n_out + 1, sizeof *n->out);
     n->attr = pcs_room(n, n->n_attr + 1, sizeof *n->attr);
-    if (!n->in_names || !n->out_names || !n->in || !n->out || !n->attr) return PRECIS_ENOMEM;
+    if (!n->in_names || !n->out_names || !n->in || !n->out || !n->attr) return n->im->error;
     n->n_in = n->n_out = n->n_attr = 0;
     while (pcs_proto_next(&m, &f, &bad)) {
         if (f.wire != PCS_PROTO_BYTES) continue;
@@ -148,7 +148,7 @@ static precis_status default_attributes(pcs_onnx_node *n, const pcs_onnx_functio
     bool bad;
     for (pcs_proto walk = m; pcs_proto_next(&walk, &f, &bad);) more += f.number == 11 && f.wire == PCS_PROTO_BYTES;
     pcs_onnx_attr *all = pcs_room(n, n->n_attr + more + 1, sizeof *all);
-    if (!all) return PRECIS_ENOMEM;
+    if (!all) return n->im->error;
     memcpy(all, n->attr, n->n_attr * sizeof *all);
     n->attr = all;
     while (pcs_proto_next(&m, &f, &bad)) {
@@ -336,6 +336,8 @@ static precis_status build(pcs_import *im, pcs_scope *scope, const pcs_netfile_g
             st = pcs_scope_bind(im, scope, (pcs_str){ name, strlen(name) }, out->inputs[i]);
         }
     if (!st) st = pcs_import_initializers(im, scope, net->graph);
+    im->file_bytes = net->file.size;
+    for (size_t i = 0; i < net->n_external; i++) im->file_bytes += net->external[i].size;
     if (!st) st = pcs_import_nodes(im, scope, net->graph, 1);
     for (size_t i = 0; i < net->base.n_outputs && !st; i++) {
         const char *name = net->base.outputs[i].name;

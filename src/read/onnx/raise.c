@@ -1,15 +1,40 @@
 /* raise.c - what raising functions share: contents, and nodes that are computed at once when all they read is constant.
  */
+#include "base/overflow.h"
 #include "read/onnx/raise.h"
 
 #include <stdio.h>
 
-void *pcs_room(pcs_onnx_node *n, size_t count, size_t size)
+/* Few bytes of a file do not become many of memory: computed constants may take so much. A net that is made for the
+ * contents of its inputs holds all of its values. */
+static uint64_t most_held(const pcs_import *im)
 {
-    void *p = pcs_arena_alloc(&n->im->arena, count ? count : 1, size);
+    const uint64_t file = im->file_bytes < (uint64_t)1 << 48 ? im->file_bytes : (uint64_t)1 << 48;
+    return (PCS_LIMIT_NET_CONSTANTS + 8 * file) * (im->eager ? 16 : 1);
+}
+
+static bool may_hold(pcs_import *im, uint64_t bytes)
+{
+    const uint64_t most = most_held(im);
+    if (bytes > most || im->held > most - bytes) return false;
+    im->held += bytes;
+    return true;
+}
+
+static void *room_in(pcs_onnx_node *n, pcs_arena *arena, size_t count, size_t size)
+{
+    uint64_t bytes;
+    if (!pcs_mul_ok(count ? count : 1, size, &bytes) || !may_hold(n->im, bytes)) {
+        pcs_refuse(n, "constants would take more than %llu bytes", (unsigned long long)most_held(n->im));
+        return NULL;
+    }
+    void *p = pcs_arena_alloc(arena, count ? count : 1, size);
     if (!p) n->im->error = PRECIS_ENOMEM;
     return p;
 }
+
+void *pcs_room(pcs_onnx_node *n, size_t count, size_t size) { return room_in(n, &n->im->arena, count, size); }
+void *pcs_graph_room(pcs_onnx_node *n, size_t count, size_t size) { return room_in(n, &n->im->g->arena, count, size); }
 
 bool pcs_failed(const pcs_onnx_node *n) { return n->im->error != PRECIS_OK; }
 const pcs_value *pcs_of(const pcs_onnx_node *n, precis_value v) { return &n->im->g->values[v]; }
@@ -54,13 +79,20 @@ precis_value pcs_in(pcs_onnx_node *n, uint32_t i)
 static void ask(pcs_onnx_node *n, precis_value v)
 {
     const pcs_netfile *file = n->im->file;
+    const unsigned long long most = most_held(n->im);
     const uint64_t deps = (size_t)v < n->im->n_deps ? n->im->deps[v] : 0;
     char names[160] = "";
     size_t at = 0;
     for (size_t i = 0; i < file->n_inputs && at < sizeof names - 1; i++)
         if (deps & (uint64_t)1 << (i < 63 ? i : 63))
             at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", file->inputs[i].name);
-    pcs_refuse(n, "%s depends on the contents of %s, which are not known before the net runs", pcs_of(n, v)->name,
+    if (!deps)
+        pcs_refuse(n,
+                   "%s is a constant that is not computed when the net is read, since constants would take more than "
+                   "%llu bytes",
+                   pcs_of(n, v)->name, most);
+    else
+        pcs_refuse(n, "%s depends on the contents of %s, which are not known before the net runs", pcs_of(n, v)->name,
                *names ? names : "something");
     n->im->need |= deps;
 }
@@ -135,6 +167,17 @@ static bool foldable(const pcs_import *im, const pcs_node *node)
         for (uint32_t k = 0; k < g->values[node->out[i]].dims; k++)
             if (pcs_dim_is_id(g->values[node->out[i]].shape[k])) return false;
     return true;
+}
+
+enum { FEW_BYTES = 512 }; /* sizes and axes, which are always computed */
+
+/* Is there room for its results? Where not, it stays a node that is computed when the net runs. */
+static bool fits(pcs_import *im, const pcs_node *node)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < node->n_out && !node->op->view; i++)
+        if (!pcs_add_ok(bytes, pcs_value_bytes(&im->g->values[node->out[i]]), &bytes)) return false;
+    return bytes <= FEW_BYTES || may_hold(im, bytes);
 }
 
 static int64_t count_of(const pcs_value *v)
@@ -303,7 +346,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
         if (count_of(&g->values[node->out[i]]) > PCS_LIMIT_NET_ELEMENTS)
             return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
     precis_status st = note_deps(im, node);
-    if (!st && foldable(im, node)) {
+    if (!st && foldable(im, node) && fits(im, node)) {
         st = compute(im, node);
         if (st == PRECIS_EINVAL)
             return pcs_wrong(
@@ -330,12 +373,13 @@ precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_
     if (pcs_failed(n)) return -1;
     for (uint32_t i = 0; i < dims; i++) v.shape[i] = shape[i];
     const size_t bytes = (size_t)count_of(&v) * pcs_dtype_bytes(d);
-    void *copy = pcs_arena_alloc(&n->im->g->arena, bytes + 64, 1);
+    void *copy = pcs_graph_room(n, bytes + 64, 1);
     if (copy && bytes) memcpy(copy, data, bytes);
     v.store = pcs_store_rows(copy, bytes, PCS_KEPT_BY_GRAPH);
     v.known = d == PCS_I64 ? copy : NULL;
     const precis_value id = copy ? pcs_graph_add_value(n->im->g, &v) : -1;
-    if (id < 0) n->im->error = copy ? pcs_fail(n->im->ctx, n->im->g->error, "%s", n->im->g->message) : PRECIS_ENOMEM;
+    if (id < 0 && copy) n->im->error = pcs_fail(n->im->ctx, n->im->g->error, "%s", n->im->g->message);
+    else if (id < 0) return -1; /* which room said */
     else if ((size_t)id < n->im->n_deps) n->im->deps[id] = 0;
     else if (note_deps(n->im, &(pcs_node){ .n_in = 0, .n_out = 0 })) n->im->error = PRECIS_ENOMEM;
     return id;

@@ -75,7 +75,9 @@ const int64_t *pcs_contents(pcs_onnx_node *n, precis_value v, int64_t *count);
 /* Numbers of any constant. */
 const pcs_value *pcs_constant(pcs_onnx_node *n, precis_value v);
 double pcs_constant_real(pcs_onnx_node *n, precis_value v, double dflt);
+/* Memory of the node in work, or of the graph; both count as constants that are computed, and NULL is an error. */
 void *pcs_room(pcs_onnx_node *n, size_t count, size_t size);
+void *pcs_graph_room(pcs_onnx_node *n, size_t count, size_t size);
 
 /* ---- making nodes */
 precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
@@ -149,6 +151,7 @@ struct pcs_import {
     precis_status error; /* with its message in ctx */
     size_t nodes, steps; /* of the file, and of ours: a bound on work */
     uint64_t copies;     /* how often the loops around a node make it; 0: once */
+    uint64_t file_bytes, held; /* of the file; of constants that were computed: a bound on memory */
 };
 
 extern const pcs_onnx_row pcs_onnx_rows[];

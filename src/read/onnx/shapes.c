@@ -483,6 +483,10 @@ void pcs_raise_one_hot(pcs_onnx_node *n)
     int64_t count = 0, axis = pcs_attr_int(n, "axis", -1), shape[PCS_GRAPH_DIMS];
     const int64_t *given = pcs_contents(n, pcs_in(n, 1), &count);
     if (ids < 0 || !given || pcs_in(n, 2) < 0) return;
+    if (count != 1) {
+        pcs_wrong(n, "has %lld depths", (long long)count);
+        return;
+    }
     const int64_t depth = *given;
     const uint32_t dims = pcs_of(n, ids)->dims + 1, a = pcs_axis(axis, dims);
     if (a == dims || dims > PCS_GRAPH_DIMS || depth < 0 || depth > (int64_t)1 << 31) {

@@ -11,8 +11,21 @@ static const struct takes {
     const char *needs; /* names, a space between them */
 } table[] = {
 #define TAKES(op, since, most, needs) { #op, since, most, needs },
+#define WHOLE(op, inputs, least, most)
 #include "read/onnx/takes.def"
 #undef TAKES
+#undef WHOLE
+};
+
+static const struct whole {
+    const char *op;
+    uint32_t inputs, least, most;
+} lists[] = {
+#define TAKES(op, since, most, needs)
+#define WHOLE(op, inputs, least, most) { #op, inputs, least, most },
+#include "read/onnx/takes.def"
+#undef TAKES
+#undef WHOLE
 };
 
 /* Inputs that are given: empty ones behind the last of them are none. */
@@ -30,6 +43,23 @@ static bool has_attribute(const pcs_onnx_node *n, pcs_str name)
     return k < n->n_attr;
 }
 
+/* Lists of whole numbers must be that: a start of 1.5 or a table of shapes has no meaning that all programs share. */
+static void takes_lists(pcs_onnx_node *n)
+{
+    const struct whole *l = NULL;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (pcs_str_is(n->op, lists[i].op)) l = &lists[i];
+    for (uint32_t i = 0; l && i < n->n_in && i < 32 && !pcs_failed(n); i++) {
+        if (!(l->inputs & 1u << i) || n->in[i] < 0) continue;
+        const pcs_value *v = pcs_of(n, n->in[i]);
+        if (v->dtype != PCS_I64 && v->dtype != PCS_I32)
+            pcs_wrong(n, "its input %u is %s, and takes whole numbers (I64)", i, pcs_dtype_name(v->dtype));
+        else if (v->dims < l->least || v->dims > l->most)
+            pcs_wrong(n, "its input %u has %u dimensions, and takes %s", i, v->dims,
+                      l->most == 0 ? "one number" : "a list");
+    }
+}
+
 bool pcs_takes(pcs_onnx_node *n)
 {
     const struct takes *t = NULL;
@@ -43,5 +73,6 @@ bool pcs_takes(pcs_onnx_node *n)
         if (!has_attribute(n, name)) pcs_wrong(n, "has no attribute %.*s", (int)name.n, name.s);
         at += name.n + (at[name.n] == ' ');
     }
+    if (!pcs_failed(n)) takes_lists(n);
     return !pcs_failed(n);
 }

@@ -413,6 +413,7 @@ precis_status pcs_onnx_open_bytes(precis_ctx *ctx, pcs_onnx **out, const void *d
     const precis_status st = fresh(ctx, out);
     if (st) return st;
     (*out)->file.path = pcs_arena_copy(&(*out)->arena, name, strlen(name));
+    (*out)->file.size = size;
     if ((*out)->file.path) return finish(out, data, size);
     pcs_onnx_close(out);
     return PRECIS_ENOMEM;

@@ -213,7 +213,7 @@ precis_status pcs_pt2_import(pcs_netfile *file, const pcs_netfile_given *given, 
 {
     pcs_pt2 *net = (pcs_pt2 *)file;
     pcs_pt2_graph g = { .im = { .file = file, .start = net->start, .ctx = net->ctx, .g = out->graph,
-                               .result = out },
+                               .result = out, .file_bytes = net->file.size },
                         .net = net,
                         .metas = &net->metas };
     pcs_map names;

@@ -74,11 +74,8 @@ void pcs_aten_range(pcs_aten *c)
         return;
     }
     const int64_t count = span > 0 ? (int64_t)span + ((double)(int64_t)span < span) : 0;
-    void *data = pcs_arena_alloc(&c->n.im->g->arena, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
-    if (!data) {
-        c->n.im->error = PRECIS_ENOMEM;
-        return;
-    }
+    void *data = pcs_room(&c->n, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
+    if (!data) return;
     const pcs_arg a = { .dtype = d, .data = data };
     for (int64_t i = 0; i < count; i++) pcs_set_real(&a, (size_t)i, from + (double)i * by);
     c->n.out[0] = pcs_data(&c->n, d, 1, &count, data);
@@ -94,11 +91,8 @@ void pcs_aten_linspace(pcs_aten *c)
         pcs_refuse(&c->n, "has %lld steps", (long long)count);
         return;
     }
-    void *data = pcs_arena_alloc(&c->n.im->g->arena, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
-    if (!data) {
-        c->n.im->error = PRECIS_ENOMEM;
-        return;
-    }
+    void *data = pcs_room(&c->n, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
+    if (!data) return;
     const pcs_arg a = { .dtype = d, .data = data };
     for (int64_t i = 0; i < count; i++) /* from both ends, as torch does */
         pcs_set_real(&a, (size_t)i,

@@ -105,14 +105,16 @@ precis_status pcs_c_codes_linear(pcs_c_file *w, const pcs_c_step *s)
     arrays a;
     if (!unpack(w, s->n, &(packed){ 1, (size_t)outs, (size_t)k, 0, 0 }, &a)) return w->error;
     const double made = (double)pcs_c_count(pcs_cv(w, s->out));
-    const char *name = pcs_c_struct(w, s, "linear", 36);
-    pcs_c_put(w, &w->arrays, "%s, %s, %s, %.0f, %lld, %lld, %s", a.w, a.first, a.factor, made / (double)outs,
-              (long long)k, (long long)outs, to_of(w, s->n));
+    const bool numbers = pcs_c_attr(s->n, "numbers")->integer != 0;
+    const char *part = numbers ? "linear_f32" : "linear", *name = pcs_c_struct(w, s, part, numbers ? 24 : 36);
+    pcs_c_put(w, &w->arrays, "%s, %s, %s, %.0f, %lld, %lld", a.w, a.first, a.factor, made / (double)outs, (long long)k,
+              (long long)outs);
+    if (!numbers) pcs_c_put(w, &w->arrays, ", %s", to_of(w, s->n));
     pcs_c_struct_end(w);
     pcs_c_count_work(w, PCS_C_MAC, made * (double)k);
     pcs_c_count_work(w, PCS_C_OUT, made);
     const pcs_c_step one = { .n = s->n, .in = s->in, .n_in = 1, .out = s->out };
-    return pcs_c_call(w, "linear", &one, name);
+    return pcs_c_call(w, part, &one, name);
 }
 
 precis_status pcs_c_codes_add(pcs_c_file *w, const pcs_c_step *s)
