@@ -3,7 +3,7 @@ usage: nets_quant.py make FOLDER | ops FILE.onnx | sqnr A.npy B.npy | same A.npy
 import math, os, random, struct, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from onnx_files import F32, I64, floats, graph, longs, model, node, npy, port, read_npy
+from onnx_files import F32, I8, I64, U8, floats, graph, longs, model, node, npy, port, read_npy, tensor
 
 rng = random.Random(7)
 
@@ -45,6 +45,15 @@ def big_bias():
     return model(graph([node("Conv", ["x", "w", "b"], ["c"], name="c"), node("Relu", ["c"], ["r"], name="r"),
                         node("Conv", ["r", "w"], ["y"], name="d")],
                        [port("x", F32, ["N", 2, 4, 4])], [port("y", F32, ["N", 2, 4, 4])], ints))
+
+
+def long_sum():
+    """70,000 products of 127: with codes of 255 more than 32 bits hold."""
+    k = 70000
+    ints = [floats("s", [], [.1]), tensor("z", U8, [], b"\0"), tensor("w", I8, [k, 1], b"\x7f" * k), floats("sw", [], [.01]), tensor("zw", I8, [], b"\0")]
+    return model(graph([node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+                        node("DequantizeLinear", ["w", "sw", "zw"], ["v"]), node("MatMul", ["d", "v"], ["y"], name="long")],
+                       [port("x", F32, ["N", k])], [port("y", F32, ["N", 1])], ints))
 
 
 def nan_weights():
@@ -145,7 +154,7 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
