@@ -221,6 +221,7 @@ def write(out, cfg, tensors, tokenizer=None, **files):
 
 
 def base(name):
+    rng.seed(name)  # its numbers are its own, whatever else is in the table
     cfg, tensors = BASES[name]
     return dict(cfg), tensors(), wordpiece() if name == "bert" else byte_level()
 
