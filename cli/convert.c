@@ -8,6 +8,9 @@ static const cli_option options[] = {
     { "--format", 0, "NAME",
       "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; "
       "onnx or c of a net (default: by the output's name)" },
+    { "--size", 0, "N[xN]",
+      "nets: sizes of dimensions that the file leaves open, for those that cannot stay so; in their order, without the "
+      "first" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
     { "--tensors", 0, NULL, "list every tensor that is not exact" },
@@ -74,6 +77,7 @@ static int run(cli *c)
     const char *out = cli_get(c, "--output");
     if (precis_net_probe(c->ctx, c->args[0])) return cli_net_convert(c);
     if (!out) return cli_usage(c, "where to? -o PATH");
+    if (cli_get(c, "--size")) return cli_usage(c, "--size is for nets of arrays (ONNX); %s is none", c->args[0]);
     precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
     o.format = cli_get(c, "--format");
     o.exact = cli_has(c, "--exact");

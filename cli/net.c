@@ -225,6 +225,48 @@ static int inspect_passes(cli *c, precis_net *net)
     return rc < 0 ? cli_done(c) : rc;
 }
 
+typedef struct { cli *c; json_t *list; size_t proved, bad; } accumulators;
+
+static int take_accumulator(void *user, const precis_net_accumulator *a)
+{
+    accumulators *u = user;
+    char name[256];
+    u->proved += !a->overflows;
+    u->bad += a->overflows != 0;
+    json_array_append_new(u->list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "node", a->name, "op", a->op,
+                                             "products", (json_int_t)a->products, "lowest", (json_int_t)a->lowest,
+                                             "highest", (json_int_t)a->highest, "limit", (json_int_t)a->limit,
+                                             "overflows", a->overflows));
+    snprintf(name, sizeof name, "%s", a->name);
+    const double most = a->highest > -a->lowest ? (double)a->highest : -(double)a->lowest;
+    if (!u->c->json)
+        printf("%-36s %-14s %9llu %12lld %12lld %7.2f%%%s\n", cli_printable(name), a->op,
+               (unsigned long long)a->products, (long long)a->lowest, (long long)a->highest,
+               100 * most / (double)a->limit, a->overflows ? "  OVERFLOWS" : "");
+    return 0;
+}
+
+/* What sums of codes may hold; exit 1 where one could be more than 32 bits. */
+static int inspect_accumulators(cli *c, precis_net *net)
+{
+    accumulators u = { .c = c, .list = json_array() };
+    if (!c->json) printf("%-36s %-14s %9s %12s %12s %8s\n", "node", "op", "products", "lowest", "highest", "used");
+    const precis_status st = precis_net_accumulators(net, take_accumulator, &u);
+    if (st) {
+        json_decref(u.list);
+        return cli_fail(c, st);
+    }
+    if (c->json) {
+        const int rc = cli_print_json(c, json_pack("{s:o, s:I, s:I}", "accumulators", u.list, "proved",
+                                                   (json_int_t)u.proved, "overflows", (json_int_t)u.bad));
+        return u.bad && rc == EXIT_DONE ? EXIT_NEGATIVE : rc;
+    }
+    json_decref(u.list);
+    if (u.bad) printf("%zu accumulators could overflow\n", u.bad);
+    else printf("%zu accumulators proved: none can overflow, whatever the input\n", u.proved);
+    return u.bad ? EXIT_NEGATIVE : cli_done(c);
+}
+
 int cli_net_inspect(cli *c)
 {
     precis_net *net;
@@ -234,8 +276,8 @@ int cli_net_inspect(cli *c)
     int supported, missing = 0;
     const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
-    if (cli_has(c, "--passes")) {
-        const int rc = inspect_passes(c, net);
+    if (cli_has(c, "--passes") || cli_has(c, "--overflow")) {
+        const int rc = cli_has(c, "--passes") ? inspect_passes(c, net) : inspect_accumulators(c, net);
         precis_net_close(&net);
         return rc;
     }

@@ -32,6 +32,32 @@ static size_t bytes_of(const char *type)
     return 0;
 }
 
+/* --size N, or NxN...: of the dimensions behind an input's first that it leaves open, in their order; the last one is
+ * also that of all that follow. `k` < 0: the first number, after a look at all. 0: there is no such option. false: it
+ * is no such list. */
+static bool listed_size(const cli *c, int k, int64_t *out)
+{
+    const char *text = cli_get(c, "--size");
+    *out = 0;
+    for (int i = 0; text && *text; i++) {
+        char *end;
+        const long long n = strtoll(text, &end, 10);
+        if (end == text || *text < '0' || *text > '9' || n < 1 || n > 1 << 20 || (*end && (*end != 'x' || !end[1])))
+            return false;
+        if (k < 0 ? !i : i <= k) *out = n;
+        text = *end ? end + 1 : end;
+    }
+    return !text || *out > 0;
+}
+
+int cli_net_size(cli *c, int64_t dflt, int64_t *out)
+{
+    if (!listed_size(c, -1, out))
+        return cli_usage(c, "--size %s: sizes from 1 to 1048576, such as 224 or 48x320", cli_get(c, "--size"));
+    if (!*out) *out = dflt;
+    return -1;
+}
+
 /* An input of the shape that the net says, with `size` for what it leaves open; 0: one sample of 128 (tokens, steps,
  * rows and columns: with one of these nothing is as it will be). Each: the memory, or NULL. */
 static int make_input(cli *c, const precis_net *net, size_t i, int64_t size, precis_array *a)
@@ -40,7 +66,10 @@ static int make_input(cli *c, const precis_net *net, size_t i, int64_t size, pre
     if (st) return cli_fail(c, st);
     uint64_t count = 1;
     const size_t each = bytes_of(a->type);
+    int open = 0;
     for (uint32_t d = 0; d < a->dims; d++) {
+        int64_t listed = 0;
+        if (a->shape[d] < 0 && d && listed_size(c, open++, &listed) && listed) a->shape[d] = listed;
         if (a->shape[d] < 0) a->shape[d] = size ? size : d ? 128 : 1;
         if (a->shape[d] && count > ((uint64_t)1 << 31) / (uint64_t)a->shape[d]) count = (uint64_t)1 << 40;
         else count *= (uint64_t)a->shape[d];
@@ -169,13 +198,13 @@ static int print_net_speed(cli *c, const precis_net_speed *r, const nodes *u)
 int cli_net_bench(cli *c)
 {
     int64_t size, seconds;
-    if (!cli_int(c, "--size", 1, 1, 1 << 20, &size) || !cli_int(c, "--seconds", 1, 1, 3600, &seconds))
-        return EXIT_USAGE;
+    int rc = cli_net_size(c, 1, &size);
+    if (rc >= 0 || !cli_int(c, "--seconds", 1, 1, 3600, &seconds)) return EXIT_USAGE;
     precis_net *net;
     const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
     cli_net_inputs_made in;
-    int rc = cli_net_inputs(c, net, size, &in);
+    rc = cli_net_inputs(c, net, size, &in);
     nodes u = { .c = c };
     precis_net_bench_options o = PRECIS_NET_BENCH_OPTIONS_INIT;
     o.seconds = (double)seconds;

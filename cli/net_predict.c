@@ -41,7 +41,7 @@ static bool is_of_size(precis_status st) { return st != PRECIS_ENOMEM && st != P
 static int measure_any(cli *c, const precis_net_quant_options *o, cli_predicted *p, precis_status *st)
 {
     int64_t size;
-    if (!cli_int(c, "--size", 1, 1, 1 << 20, &size)) return EXIT_USAGE;
+    if (cli_net_size(c, 1, &size) >= 0) return EXIT_USAGE;
     const int64_t sizes[] = { cli_get(c, "--size") ? size : 0, 224, 1 };
     const size_t n = p->samples || cli_get(c, "--size") ? 1 : sizeof sizes / sizeof *sizes;
     int rc = -1;
@@ -58,8 +58,7 @@ int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples
 {
     *p = (cli_predicted){ .asked = cli_has(c, "--speed") };
     if (p->asked && cli_has(c, "--no-speed")) return cli_usage(c, "--speed and --no-speed: choose one");
-    if (cli_has(c, "--no-speed") || (elsewhere && !p->asked))
-        return cli_get(c, "--size") ? cli_usage(c, "--size goes with --speed; nothing is measured here") : -1;
+    if (cli_has(c, "--no-speed") || (elsewhere && !p->asked)) return -1;
     if (samples && precis_samples_count(samples) && !cli_get(c, "--size")) p->samples = samples;
     precis_status st = precis_net_open(c->ctx, &p->net, c->args[0]);
     if (st) return cli_fail(c, st);

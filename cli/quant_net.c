@@ -2,6 +2,7 @@
 #include "quant_net.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,6 +216,46 @@ static precis_status assume(precis_net *net, precis_samples *k)
     return st ? st : precis_net_assume(net, inputs, precis_net_inputs(net));
 }
 
+/* --size, for a net that has no graph for any size; where it is not given, what would help is said. */
+static int assume_size(cli *c, precis_net *net)
+{
+    int64_t size;
+    cli_net_inputs_made in;
+    int rc = cli_net_size(c, 1, &size);
+    if (rc >= 0 || !cli_get(c, "--size")) return rc;
+    rc = cli_net_inputs(c, net, size, &in);
+    for (size_t i = 0; i < in.n && rc < 0; i++) { /* the first dimension is how many samples there are */
+        precis_array port = { .size = sizeof port };
+        precis_array *a = (precis_array *)(uintptr_t)&in.list[i];
+        const precis_status st = precis_net_input(net, i, &port);
+        if (st) rc = cli_fail(c, st);
+        else if (port.dims && port.shape[0] < 0) a->shape[0] = 1;
+    }
+    const precis_status st = rc < 0 ? precis_net_assume(net, in.list, in.n) : PRECIS_OK;
+    cli_net_inputs_free(c, &in);
+    return rc >= 0 ? rc : st ? cli_fail(c, st) : -1;
+}
+
+/* Why a net has no graph, and what would help where its file leaves sizes open. */
+static int open_sizes(cli *c, precis_net *net, precis_status st)
+{
+    precis_array port = { .size = sizeof port };
+    precis_graph *g;
+    char why[600];
+    snprintf(why, sizeof why, "%s", precis_ctx_message(c->ctx));
+    const precis_status none = net && !cli_get(c, "--size") ? precis_net_graph(net, &g) : PRECIS_OK;
+    const bool of_sizes = none == PRECIS_EUNSUPPORTED || none == PRECIS_EFORMAT || none == PRECIS_EINVAL;
+    for (size_t i = 0; of_sizes && i < precis_net_inputs(net); i++)
+        if (!precis_net_input(net, i, &port))
+            for (uint32_t d = 1; d < port.dims; d++)
+                if (port.shape[d] < 0)
+                    return cli_error(c,
+                                     "%s; input %s has open sizes: give those that cannot stay open (--size 224, "
+                                     "--size 48x320: in their order, without the first dimension)",
+                                     why, port.name);
+    return of_sizes || !none ? cli_fail(c, st) : cli_fail(c, none);
+}
+
 /* As C where as_c is not NULL; with its manifest. */
 static int write_net(cli *c, precis_net_quant *job, const precis_net_quant_options *o, const char *out,
                      precis_net_file *file, precis_net_c_file *as_c)
@@ -261,12 +302,13 @@ int cli_net_quant(cli *c)
     if (st) return cli_fail(c, st);
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, &so, &k);
     if (!st && k && precis_samples_count(k)) st = assume(net, k);
+    else if (!st) rc = assume_size(c, net);
     if (st) rc = cli_fail(c, st);
-    else rc = cli_net_floats(c, &o);
+    else if (rc < 0) rc = cli_net_floats(c, &o);
     if (rc < 0) rc = cli_net_replayed(c, &o, &replayed);
     if (rc < 0) rc = cli_net_predict(c, &o, k, as_c, &speed);
     if (rc < 0) rc = cli_net_search(c, k, &so, &o, &search);
-    if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = cli_fail(c, st);
+    if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = open_sizes(c, net, st);
     if (rc < 0) rc = calibrate(c, job, k);
     if (rc < 0) rc = write_net(c, job, &o, out, &file, as_c ? &cf : NULL);
     if (rc < 0 && !as_c) rc = cli_net_measure(c, out, &speed);
@@ -298,7 +340,7 @@ int cli_only_nets(cli *c)
 
 int cli_net_convert(cli *c)
 {
-    static const char *const own[] = { "--output", "--format", "--mem-limit", "--qdq", NULL };
+    static const char *const own[] = { "--output", "--format", "--mem-limit", "--qdq", "--size", NULL };
     const char *out = cli_get(c, "--output");
     precis_net_file file = { .size = sizeof file };
     precis_net_c_file cf = { .size = sizeof cf };
@@ -307,9 +349,11 @@ int cli_net_convert(cli *c)
     if (rc < 0) rc = cli_net_form(c, out, &as_c);
     if (rc >= 0) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (!st) st = as_c ? precis_net_write_c(net, out, &cf) : precis_net_write(net, out, &file);
+    if (!st) rc = assume_size(c, net);
+    if (!st && rc < 0) st = as_c ? precis_net_write_c(net, out, &cf) : precis_net_write(net, out, &file);
+    if (st) rc = as_c ? cli_fail(c, st) : open_sizes(c, net, st);
     precis_net_close(&net);
-    if (st) return cli_fail(c, st);
+    if (rc >= 0) return rc;
     if (c->json && as_c) return cli_print_json(c, cli_net_c_json(out, &cf));
     if (c->json)
         return cli_print_json(c, json_pack("{s:s, s:s, s:I, s:I, s:I}", "out", out, "format", "onnx", "bytes",

@@ -24,7 +24,8 @@
     { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }, \
     { "--speed", 0, NULL, "nets: measure what each node takes for longer, and say it for all" }, \
     { "--no-speed", 0, NULL, "nets: measure nothing; no product stays in float because it is slower in codes here" }, \
-    { "--size", 0, "N", "nets: what is measured has this size where the net says none (default: a sample's, 128)" }, \
+    { "--size", 0, "N[xN]", "nets: sizes where the net says none: of what is measured (default: a sample's, 128), " \
+                            "and of what cannot stay open" }, \
     { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
 
 /* Of `quant` alone. */
@@ -53,6 +54,7 @@ typedef struct cli_net_inputs_made {
     bool *made; /* in memory of our own */
     size_t n;
 } cli_net_inputs_made;
+int cli_net_size(cli *c, int64_t dflt, int64_t *out); /* --size: its first number. -1, or an exit code */
 int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out);
 void cli_net_inputs_free(cli *c, cli_net_inputs_made *in);
 

@@ -68,6 +68,20 @@ typedef struct precis_net_pass {
  * changed. PRECIS_EUNSUPPORTED as precis_net_graph; PRECIS_ENOMEM. */
 PRECIS_API precis_status precis_net_passes(precis_net *net, precis_net_pass passes[PRECIS_NET_PASSES]);
 
+/* A product of the net with weights that are stored as codes: what its sums of whole numbers may hold (32 bits at every
+ * level), from the real weights and biases, whatever comes in. products: of one sum. */
+typedef struct precis_net_accumulator {
+    uint32_t size;
+    int overflows; /* lowest or highest is beyond limit */
+    const char *name, *op;
+    uint64_t products;
+    int64_t lowest, highest, limit;
+} precis_net_accumulator;
+/* Called for each, in their order; not 0 stops with PRECIS_ECANCELED. Texts live as long as the net. */
+typedef int precis_net_accumulator_fn(void *user, const precis_net_accumulator *a);
+/* PRECIS_EUNSUPPORTED as precis_net_graph; PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_net_accumulators(precis_net *net, precis_net_accumulator_fn *fn, void *user);
+
 /* Run it. Inputs by name, in any order, all of them; *outputs: as many as the net has, in its order, until the next
  * run. PRECIS_EINVAL: a name, type or shape that is not the net's, said with both; PRECIS_EUNSUPPORTED names node and
  * op; PRECIS_ENOMEM. */

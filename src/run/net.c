@@ -204,7 +204,7 @@ static precis_status graph_of_assumed(precis_net *net, pcs_netfile_graph *out)
                                        d, f->inputs[i].name, (long long)was);
             at = wrote > 0 && at + (size_t)wrote < sizeof kept ? at + (size_t)wrote : sizeof kept - 1;
         }
-    if (!st && at) pcs_warn(net->ctx, "%s: %s from here on, as the samples have it", f->path, kept);
+    if (!st && at) pcs_warn(net->ctx, "%s: %s from here on", f->path, kept);
     return st;
 }
 

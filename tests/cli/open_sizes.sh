@@ -7,7 +7,7 @@ f=$work/f
 mkdir "$f"
 python3 "$root/tests/cli/open_sizes.py" "$f" || exit 1
 expect 0 "$precis" quant "$f/rows.onnx" --static --calib "$f/calib.npy" -o "$f/q.onnx"
-has err "dimension 2 of x is 4 from here on, as the samples have it"
+has err "dimension 2 of x is 4 from here on"
 expect 0 "$precis" inspect "$f/q.onnx" --json
 json "j['inputs'][0]['shape'][1:3] == [1, 4] and not isinstance(j['inputs'][0]['shape'][3], int)"
 for x in calib other; do # another width, another batch
@@ -18,8 +18,24 @@ expect 0 "$precis" quant "$f/rows.onnx" --static --calib "$f/calib.npy" --max-dr
 cmp "$f/q.onnx" "$f/q2.onnx" || failed=1
 expect 3 "$precis" quant "$f/rows.onnx" --weight-only -o "$f/w.onnx"
 has err "its elements do not fill that shape"
+has err "input x has open sizes: give those that cannot stay open"
 expect 0 "$precis" quant "$f/rows.onnx" --weight-only --calib "$f/calib.npy" -o "$f/w.onnx"
+expect 0 "$precis" quant "$f/rows.onnx" --weight-only --size 4x12 --no-speed -o "$f/w2.onnx"
+cmp "$f/w.onnx" "$f/w2.onnx" || failed=1
+expect 3 "$precis" convert "$f/rows.onnx" -o "$f/v.onnx"
+has err "input x has open sizes"
+expect 3 "$precis" convert "$f/rows.onnx" --size 7x12 -o "$f/v.onnx" # of which no net can be made
+expect 0 "$precis" convert "$f/rows.onnx" --size 4x12 -o "$f/v.onnx"
+has err "dimension 2 of x is 4 from here on"
+expect 0 "$precis" eval "$f/v.onnx" --against "$f/rows.onnx" --data "$f/other.npy" --json
+json "j['sqnr_db'] is None or j['sqnr_db'] > 100"
+for bad in 0 4x 4xx12 x4 4x0 -3 4.5 1048577; do
+    expect 2 "$precis" convert "$f/rows.onnx" "--size=$bad" -o "$f/none.onnx"
+done
 
+expect 3 "$precis" quant "$f/counts.onnx" --static --calib "$f/five.npy" --strict --no-speed -o "$f/none.onnx" # of another reason
+has err "stays in float"
+lacks err "open sizes"
 expect 0 "$precis" quant "$f/counts.onnx" --static --calib "$f/five.npy" -o "$f/c.onnx"
 for x in five nine; do
     expect 0 "$precis" eval "$f/c.onnx" --against "$f/counts.onnx" --data "$f/$x.npy" --json

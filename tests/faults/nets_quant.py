@@ -3,7 +3,7 @@ usage: nets_quant.py make FOLDER | ops FILE.onnx | sqnr A.npy B.npy | same A.npy
 import math, os, random, struct, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from onnx_files import F32, I64, floats, graph, longs, model, node, npy, port, read_npy
+from onnx_files import F32, I8, I64, U8, floats, graph, longs, model, node, npy, port, read_npy, tensor
 
 rng = random.Random(7)
 
@@ -45,6 +45,15 @@ def big_bias():
     return model(graph([node("Conv", ["x", "w", "b"], ["c"], name="c"), node("Relu", ["c"], ["r"], name="r"),
                         node("Conv", ["r", "w"], ["y"], name="d")],
                        [port("x", F32, ["N", 2, 4, 4])], [port("y", F32, ["N", 2, 4, 4])], ints))
+
+
+def long_sum():
+    """70,000 products of 127: with codes of 255 more than 32 bits hold."""
+    k = 70000
+    ints = [floats("s", [], [.1]), tensor("z", U8, [], b"\0"), tensor("w", I8, [k, 1], b"\x7f" * k), floats("sw", [], [.01]), tensor("zw", I8, [], b"\0")]
+    return model(graph([node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+                        node("DequantizeLinear", ["w", "sw", "zw"], ["v"]), node("MatMul", ["d", "v"], ["y"], name="long")],
+                       [port("x", F32, ["N", k])], [port("y", F32, ["N", 1])], ints))
 
 
 def nan_weights():
@@ -121,6 +130,7 @@ def middles():
     yield "wider", [c("Resize", ["c", "", "twice"], mode="nearest")], 8
     yield "gated", [c("Sigmoid", ["c"], "s"), c("Mul", ["c", "s"])], 8
     yield "squeezed", [c("GlobalAveragePool", ["c"], "g"), c("Sigmoid", ["g"], "s"), c("Mul", ["c", "s"])], 8
+    yield "narrow", [c("Conv", ["c", "narrow", "narrow_bias"])], 1
     yield "flat", [c("GlobalAveragePool", ["c"], "g"), c("Flatten", ["g"])], 0
     yield "last", [c("MaxPool", ["c"], "p", **pool), c("Transpose", ["p"], perm=[0, 2, 3, 1])], 0
 
@@ -129,6 +139,7 @@ def middle(nodes, channels):
     """channels: of what the second convolution takes; 0: a product takes the eight in the last dimension."""
     ints = [floats("w", [8, 3, 3, 3], noise(216, .3)), floats("bias", [8], noise(8, .1)), longs("to", [0, 2, 4, 8, 8]), longs("back", [0, 8, 8, 8]),
             longs("from", [2]), longs("end", [6]), longs("axis", [1]), longs("around", [0, 0, 1, 1, 0, 0, 1, 1]), floats("twice", [4], [1, 1, 2, 2])]
+    ints += [floats("narrow", [1, 8, 1, 1], [.2, -.3, .4, .1, -.2, .3, .2, -.1]), floats("narrow_bias", [1], [.3])]
     ints.append(floats("v", [6, channels, 1, 1], noise(6 * channels, .3)) if channels else floats("v", [8, 5], noise(40, .3)))
     last = node("Conv" if channels else "MatMul", ["m", "v"], ["y"], name="end")
     return model(graph([node("Conv", ["x", "w", "bias"], ["c"], name="begin", pads=[1, 1, 1, 1]), *nodes, last],
@@ -143,7 +154,7 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))

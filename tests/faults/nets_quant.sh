@@ -76,6 +76,15 @@ at_least 38 "$work/small.float.npy" "$work/h.npy" "16 bits"
 quant small q2 --static --calib "$work/calib.npy" --threads 1
 cmp "$work/q.onnx" "$work/q2.onnx" || failed=1
 
+# Sums are proved from the weights; one that 32 bits may not hold is told, and is not computed so.
+expect 0 "$precis" inspect "$work/q.onnx" --overflow --json
+json "j['proved'] == 4 and j['overflows'] == 0 and [a['node'] for a in j['accumulators']] == ['c1', 'dw', 'c3', 'fc']"
+json "[a['products'] for a in j['accumulators']] == [27, 9, 8, 16] and all(-2e6 < a['lowest'] < 0 < a['highest'] < 2e6 for a in j['accumulators'])"
+expect 1 "$precis" inspect "$work/long.onnx" --overflow --json
+json "[(a['node'], a['lowest'], a['highest'], a['overflows']) for a in j['accumulators']] == [('long', 0, 70000 * 127 * 255, True)]"
+expect 0 "$precis" inspect "$work/small.onnx" --overflow --json
+json "j['accumulators'] == []"
+
 # QLinear ops: the same numbers, as codes.
 quant small p --static --calib "$work/calib.npy" --qop
 run "$work/p.onnx" "$work/eval.npy" "$work/p.npy"

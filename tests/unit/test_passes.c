@@ -1,6 +1,7 @@
 /* Passes that fuse: what a graph prints behind each, and that its numbers stay what they were. */
 #include "graph/graph.h"
 #include "run/program.h"
+#include "attributes.h"
 #include "test.h"
 
 #include <math.h>
@@ -43,6 +44,7 @@ static void check_pass(const char *pass, precis_value (*build)(precis_graph *g, 
     precis_graph_output(g, y);
     run_net(ctx, g, x, y, before);
     OK(ctx, precis_graph_pass(g, pass));
+    test_attributes_end(g);
     OK(ctx, precis_graph_pass(g, "drop_unused"));
     precis_graph_print(g, add_line, &p);
     assert_string_equal(p.text, golden);

@@ -1,5 +1,5 @@
 /* codes_linear - rows of codes x[..., k] times panels of weights (kernel/codes.h): codes [..., n], or `numbers` in F32.
- * Sums begin with `first` and have a factor of each output. */
+ * Sums begin with `first` and have a factor of each output; to numbers a bias is added, where there is one. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
@@ -16,7 +16,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (!pcs_codes_holds(&g->values[n->in[1]], PCS_I8, pcs_codes_bytes((size_t)outs, (size_t)k)) ||
         !pcs_codes_holds(&g->values[n->in[2]], PCS_I32, padded) ||
         !pcs_codes_holds(&g->values[n->in[3]], PCS_I32, padded) ||
-        !pcs_codes_holds(&g->values[n->in[4]], PCS_F32, padded))
+        !pcs_codes_holds(&g->values[n->in[4]], PCS_F32, padded) ||
+        (n->n_in > 5 && (!n->attr[NUMBERS].integer || !pcs_codes_holds(&g->values[n->in[5]], PCS_F32, padded))))
         return pcs_op_fail(g, n, "has weights of another layout");
     pcs_codes_like(&g->values[n->in[0]], out);
     out->dtype = n->attr[NUMBERS].integer ? PCS_F32 : PCS_U8;
@@ -53,7 +54,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                                         .to = pcs_codes_range(c->attr + RANGE),
                                         .y = numbers ? NULL : (uint8_t *)c->out[0].data + at,
                                         .yf = numbers ? (float *)c->out[0].data + at : NULL,
-                                        .ldy = outs };
+                                        .ldy = outs,
+                                        .bias = c->n_in > 5 ? (const float *)c->in[5].data + n0 : NULL };
         if (numbers) c->kernels->codes_gemm_f32(&a);
         else c->kernels->codes_gemm(&a);
     }
@@ -68,7 +70,7 @@ const pcs_op pcs_op_codes_linear = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
     .name = "codes_linear",
     .min_in = 5,
-    .max_in = 5,
+    .max_in = 6,
     .attrs = PCS_ATTR_TABLE(PCS_INT("channels", 0), PCS_INT("numbers", 0), PCS_CODES_RANGE),
     .infer = infer,
     .eval = eval,

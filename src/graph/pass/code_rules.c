@@ -289,6 +289,29 @@ static const precis_attr *attr_of(const pcs_node *n, const char *name)
 
 static precis_value bias_of(const pcs_node *n) { return n->n_in > 2 ? n->in[2] : -1; }
 
+/* A bias that is numbers is added to numbers as it is; -1: there is none, or it begins the sums. */
+static precis_value added_bias(const precis_graph *g, const pcs_fused *f)
+{
+    const precis_value b = bias_of(f->core);
+    return f->rule->numbers && b >= 0 && pcs_value_is_known(&g->values[b]) ? b : -1;
+}
+
+static precis_value padded_bias(precis_graph *g, precis_value bias, size_t outs)
+{
+    const size_t padded = pcs_codes_panels(outs) * PCS_CODES_PANEL;
+    const float *from = pcs_value_f32(&g->values[bias], outs);
+    float *to = pcs_alloc(g->ctx, padded, sizeof *to);
+    if (!to || !from) {
+        pcs_free(g->ctx, to);
+        return pcs_graph_fail(g, from ? PRECIS_ENOMEM : PRECIS_EINVAL, "bias %s: no %zu numbers of it are there",
+                              g->values[bias].name, outs);
+    }
+    memcpy(to, from, outs * sizeof *to);
+    const precis_value v = pcs_code_constant(g, "bias", PCS_F32, (int64_t)padded, to);
+    pcs_free(g->ctx, to);
+    return v;
+}
+
 static bool match_conv(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
 {
     const pcs_node *n = f->core;
@@ -327,6 +350,14 @@ static precis_value make_conv(precis_graph *g, const pcs_node *nodes, const pcs_
                              (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
 }
 
+/* A vector with an element for each number of y's last dimension. */
+static bool is_line(const precis_graph *g, precis_value v, precis_value y)
+{
+    const pcs_value *b = &g->values[v], *of = &g->values[y];
+    const int64_t outs = of->dims ? of->shape[of->dims - 1] : 0;
+    return b->dtype == PCS_F32 && b->dims && pcs_value_count(b) == outs && b->shape[b->dims - 1] == outs;
+}
+
 /* Rows of x times weights: matmul has rows of outputs, product columns of them. What has four dimensions has its rows
  * along the last one, which is the channels of no twin. */
 static bool match_linear(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
@@ -336,7 +367,8 @@ static bool match_linear(const precis_graph *g, const pcs_node *nodes, pcs_fused
     f->n_in = 1;
     f->plain = g->values[n->in[0]].dims == 4;
     return g->values[n->in[1]].dims == 2 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
-           fits(g, nodes, f, n->in[1], columns, bias_of(n));
+           (added_bias(g, f) < 0 ? fits(g, nodes, f, n->in[1], columns, bias_of(n))
+                                 : fits(g, nodes, f, n->in[1], columns, -1) && is_line(g, bias_of(n), n->out[0]));
 }
 
 static precis_value in_shape(precis_graph *g, const char *name, precis_value x, uint32_t dims, const int64_t *shape)
@@ -368,7 +400,8 @@ static precis_value of_rows(precis_graph *g, const pcs_fused *f, precis_value y)
 static precis_value make_linear(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
 {
     const pcs_node *n = f->core;
-    packing p = { .g = g, .nodes = nodes, .f = f, .bias = bias_of(n), .groups = 1 };
+    const precis_value added = added_bias(g, f);
+    packing p = { .g = g, .nodes = nodes, .f = f, .bias = added < 0 ? bias_of(n) : -1, .groups = 1 };
     operands o;
     if (!pcs_code_weights_of(g, nodes, n->in[1], n->op == &pcs_op_product, &p.w)) return -1;
     const bool ok = pack(&p, 1, &o);
@@ -382,8 +415,9 @@ static precis_value make_linear(precis_graph *g, const pcs_node *nodes, const pc
                                   precis_attr_int("hi", f->to.hi),
                                   { 0 } };
     const precis_value x = f->plain ? rows_of(g, n->name, in[0], k) : in[0];
-    const precis_value y = precis_graph_node(g, n->name, "codes_linear", attrs, 5,
-                                             (const precis_value[]){ x, o.w, o.first, o.sums, o.factor });
+    const precis_value in5 = added < 0 ? -1 : padded_bias(g, added, (size_t)outs);
+    const precis_value all[] = { x, o.w, o.first, o.sums, o.factor, in5 };
+    const precis_value y = precis_graph_node(g, n->name, "codes_linear", attrs, added < 0 ? 5 : 6, all);
     return f->plain ? of_rows(g, f, y) : y;
 }
 

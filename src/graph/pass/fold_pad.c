@@ -25,10 +25,9 @@ static precis_status fold(precis_graph *g, pcs_node *conv, const pcs_node *pad)
     const uint32_t dims = g->values[pad->out[0]].dims, places = dims - 2;
     precis_value *in = pcs_arena_alloc(&g->arena, conv->n_in, sizeof *in);
     int64_t *pads = pcs_arena_alloc(&g->arena, 2 * places + 1, sizeof *pads);
-    precis_attr *attr = pcs_arena_alloc(&g->arena, 4, sizeof *attr);
+    precis_attr *attr = pcs_node_own_attrs(g, conv);
     if (!in || !pads || !attr) return PRECIS_ENOMEM;
     memcpy(in, conv->in, conv->n_in * sizeof *in);
-    memcpy(attr, conv->attr, 4 * sizeof *attr);
     for (uint32_t i = 0; i < 2 * places; i++) {
         const int64_t own = attr[PCS_CONV_PADS].n ? attr[PCS_CONV_PADS].list[i] : 0;
         pads[i] = own + pad->attr[PADS].list[i / places * dims + 2 + i % places];
@@ -37,7 +36,6 @@ static precis_status fold(precis_graph *g, pcs_node *conv, const pcs_node *pad)
     attr[PCS_CONV_PADS].n = 2 * places;
     in[0] = pad->in[0];
     conv->in = in;
-    conv->attr = attr;
     return PRECIS_OK;
 }
 

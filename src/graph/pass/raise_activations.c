@@ -48,12 +48,10 @@ static bool sixth(const precis_graph *g, precis_value v, double by, precis_value
 static precis_status become(precis_graph *g, pcs_node *n, const pcs_op *op, precis_value x, double alpha, double beta)
 {
     const precis_status st = pcs_node_become(g, n, op, 1, &x);
-    precis_attr *attr = st ? NULL : pcs_arena_alloc(&g->arena, 2, sizeof *attr);
+    precis_attr *attr = st ? NULL : pcs_node_own_attrs(g, n);
     if (!attr) return st ? st : PRECIS_ENOMEM;
-    memcpy(attr, n->attr, 2 * sizeof *attr);
     attr[ALPHA].real = alpha;
     attr[BETA].real = beta;
-    n->attr = attr;
     return PRECIS_OK;
 }
 

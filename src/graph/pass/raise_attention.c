@@ -173,15 +173,13 @@ static precis_status raise(precis_graph *g, pcs_node *n)
     if (!batch) return PRECIS_ENOMEM;
     memcpy(batch, f.scores->shape, many * sizeof *batch);
     const precis_status st = pcs_node_become(g, n, &pcs_op_attend, f.mask < 0 ? 3 : 4, in);
-    precis_attr *attr = st ? NULL : pcs_arena_alloc(&g->arena, 4, sizeof *attr);
+    precis_attr *attr = st ? NULL : pcs_node_own_attrs(g, n);
     if (!attr) return st ? st : PRECIS_ENOMEM;
-    memcpy(attr, n->attr, 4 * sizeof *attr);
     attr[0].real = f.scale;
     attr[1].real = f.over;
     attr[2].integer = f.safe;
     attr[3].list = batch;
     attr[3].n = many;
-    n->attr = attr;
     return PRECIS_OK;
 }
 

@@ -74,12 +74,10 @@ static precis_status raise(precis_graph *g, pcs_node *n)
         const bool tanh = gate->op == &pcs_op_tanh;
         const precis_status st = pcs_node_become(g, n, &pcs_op_gelu, 1, &x[i]);
         if (st) return st;
-        precis_attr *attr = pcs_arena_alloc(&g->arena, 2, sizeof *attr);
+        precis_attr *attr = pcs_node_own_attrs(g, n);
         if (!attr) return PRECIS_ENOMEM;
-        memcpy(attr, n->attr, 2 * sizeof *attr);
         attr[TANH].integer = tanh;
         attr[SINGLE].integer = !tanh;
-        n->attr = attr;
         return PRECIS_OK;
     }
     return PRECIS_OK;

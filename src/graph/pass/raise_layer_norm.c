@@ -170,11 +170,9 @@ static precis_status become_norm(precis_graph *g, const norm_found *f)
     if (f->bias >= 0) in[2] = flat(g, f->bias, width, "");
     if (g->error) return g->error;
     const precis_status st = pcs_node_become(g, f->last, &pcs_op_layer_norm, f->bias >= 0 ? 3 : 2, in);
-    precis_attr *attr = st ? NULL : pcs_arena_alloc(&g->arena, 1, sizeof *attr);
+    precis_attr *attr = st ? NULL : pcs_node_own_attrs(g, f->last);
     if (!attr) return st ? st : PRECIS_ENOMEM;
-    *attr = f->last->attr[0];
     attr->real = (double)(float)f->eps;
-    f->last->attr = attr;
     return PRECIS_OK;
 }
 

@@ -133,7 +133,13 @@ void pcs_raise_qlinear_conv(pcs_onnx_node *n)
     if (y < 0) return;
     const uint32_t dims = pcs_of(n, y)->dims;
     for (uint32_t i = 0; i < dims; i++) per[i] = i == 1 ? pcs_of(n, w)->shape[0] : 1, one[i] = 1;
-    if (pcs_has(n, 8)) y = pcs_make2(n, "add", NULL, y, pcs_shaped(n, n->in[8], dims, per));
+    if (pcs_has(n, 8)) {
+        if (pcs_of(n, n->in[8])->dims != 1) {
+            pcs_wrong(n, "its bias has %u dimensions, not one number for each channel", pcs_of(n, n->in[8])->dims);
+            return;
+        }
+        y = pcs_make2(n, "add", NULL, y, pcs_shaped(n, n->in[8], dims, per));
+    }
     precis_value factor = pcs_make2(n, "div", NULL, pcs_make2(n, "mul", NULL, sx, sw), sy);
     if (factor < 0) return;
     int64_t count = 1;

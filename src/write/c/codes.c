@@ -106,10 +106,11 @@ precis_status pcs_c_codes_linear(pcs_c_file *w, const pcs_c_step *s)
     if (!unpack(w, s->n, &(packed){ 1, (size_t)outs, (size_t)k, 0, 0 }, &a)) return w->error;
     const double made = (double)pcs_c_count(pcs_cv(w, s->out));
     const bool numbers = pcs_c_attr(s->n, "numbers")->integer != 0;
-    const char *part = numbers ? "linear_f32" : "linear", *name = pcs_c_struct(w, s, part, numbers ? 24 : 36);
+    const char *bias = s->n_in > 5 ? pcs_c_array(w, "bias", PCS_F32, (uint64_t)outs, pcs_c_data(w, s->n->in[5])) : "0";
+    const char *part = numbers ? "linear_f32" : "linear", *name = pcs_c_struct(w, s, part, numbers ? 28 : 36);
     pcs_c_put(w, &w->arrays, "%s, %s, %s, %.0f, %lld, %lld", a.w, a.first, a.factor, made / (double)outs, (long long)k,
               (long long)outs);
-    if (!numbers) pcs_c_put(w, &w->arrays, ", %s", to_of(w, s->n));
+    pcs_c_put(w, &w->arrays, ", %s", numbers ? bias : to_of(w, s->n));
     pcs_c_struct_end(w);
     pcs_c_count_work(w, PCS_C_MAC, made * (double)k);
     pcs_c_count_work(w, PCS_C_OUT, made);

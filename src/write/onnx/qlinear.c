@@ -13,13 +13,17 @@ static int64_t count(const pcs_value *v)
     return n;
 }
 
-/* A constant as a scalar or a vector: elements are the same. */
-static const char *line(pcs_lowering *w, precis_value v)
+/* A constant as a vector, or as a scalar where there is one element and it need not be a vector: elements are the same.
+ */
+static const char *vector(pcs_lowering *w, precis_value v, bool always)
 {
     const pcs_value *x = pcs_v(w, v);
     const int64_t n = count(x);
-    return pcs_initializer(w, x->name, x->dtype, n != 1, &n, pcs_value_host(x));
+    return pcs_initializer(w, x->name, x->dtype, always || n != 1, &n, pcs_value_host(x));
 }
+static const char *line(pcs_lowering *w, precis_value v) { return vector(w, v, false); }
+/* A bias has an element for each channel, be it one. */
+static const char *bias_line(pcs_lowering *w, precis_value v) { return v < 0 ? NULL : vector(w, v, true); }
 
 /* The integer product behind a requantize, and its bias where a constant is added. */
 static const pcs_node *product_of(const pcs_lowering *w, const pcs_node *n, precis_value *bias, bool alone)
@@ -60,8 +64,8 @@ precis_status pcs_lower_requantize(pcs_lowering *w, const pcs_node *n, const pcs
     const char *one = pcs_number(w, "one", PCS_F32, 1), *zero = pcs_name(w, n->in[2]);
     const char *in[9] = { pcs_name(w, m->in[0]), one, pcs_name(w, m->in[2]), pcs_name(w, m->in[1]), line(w, n->in[1]),
                           pcs_name(w, m->in[3]) };
-    if (gemm) in[6] = line(w, bias), in[7] = one, in[8] = zero;
-    else in[6] = one, in[7] = zero, in[8] = bias >= 0 ? line(w, bias) : NULL;
+    if (gemm) in[6] = bias_line(w, bias), in[7] = one, in[8] = zero;
+    else in[6] = one, in[7] = zero, in[8] = bias_line(w, bias);
     (void)row;
     return pcs_emit(w, &(pcs_made_node){ .op = conv   ? "QLinearConv"
                                                : gemm ? "QGemm"

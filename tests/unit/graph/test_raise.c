@@ -2,6 +2,7 @@
  * write; near misses stay what they are; and numbers are within what the pieces round, or the same bits. */
 #include "graph/graph.h"
 #include "run/program.h"
+#include "attributes.h"
 #include "test.h"
 
 #include <math.h>
@@ -84,6 +85,7 @@ static void make(net *n, build_fn *build, const char *pass)
     precis_graph_output(n->g, n->y);
     OK(n->ctx, precis_graph_verify(n->g));
     if (pass) OK(n->ctx, precis_graph_pass(n->g, pass));
+    test_attributes_end(n->g);
     OK(n->ctx, precis_graph_pass(n->g, "drop_unused"));
     n->op = precis_graph_value_op(n->g, n->y);
     precis_graph_print(n->g, add_line, &n->text);
