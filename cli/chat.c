@@ -222,7 +222,7 @@ static unsigned columns(void)
 
 static void tell_speed(const cli_talk *u, bool stopped)
 {
-    const bool plain = getenv("NO_COLOR") != NULL;
+    const bool plain = !cli_shows_color(STDERR_FILENO);
     const double seconds = u->last - u->first;
     fprintf(stderr, "%s[%llu token%s", plain ? "" : "\033[2m", (unsigned long long)u->tokens,
             u->tokens == 1 ? "" : "s");

@@ -18,12 +18,16 @@ int cli_columns(void)
     return columns >= 32 && columns < 10000 ? (int)columns : 120;
 }
 
+bool cli_shows_color(int fd)
+{
+    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(fd) && !(none && *none) && term && strcmp(term, "dumb");
+}
+
 const char *cli_color(cli_ink ink)
 {
     static const char *const codes[] = { "\033[0m", "\033[1m", "\033[32m", "\033[33m", "\033[31;1m" };
-    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
-    const bool shown = isatty(STDOUT_FILENO) && !(none && *none) && term && strcmp(term, "dumb");
-    return shown ? codes[ink] : "";
+    return cli_shows_color(STDOUT_FILENO) ? codes[ink] : "";
 }
 
 size_t cli_columns_of(const char *s, size_t n)

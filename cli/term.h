@@ -6,6 +6,8 @@
 
 /* Columns of the terminal that stdout is; elsewhere what COLUMNS says, or 120. */
 int cli_columns(void);
+/* A terminal that shows colours, and NO_COLOR is not set (or empty). */
+bool cli_shows_color(int fd);
 /* What begins a colour; "" where stdout is no terminal or NO_COLOR is set. CLI_PLAIN ends it. */
 typedef enum { CLI_PLAIN, CLI_BOLD, CLI_GOOD, CLI_CARE, CLI_BAD } cli_ink;
 const char *cli_color(cli_ink ink);

@@ -84,6 +84,7 @@ check("no chat template" in first, "a base model says that it has no chat templa
 check("/help" in first, "the first line names /help")
 answer = t.say("It wax\x7fs a daz\x1b[D\x1b[3~y")  # backspace; left and delete
 check(re.search(r"\[\d+ tokens?, [\d.]+ tokens/s\]", answer), f"tokens a second after an answer: {answer!r}")
+check("\x1b[2m" not in answer, "NO_COLOR has no colours")
 t.say("\x1b[200~one\rtwo äö\r\rthree\r\x1b[201~ end")
 t.send('"""four\r')
 t.until(r"2004h")
@@ -109,6 +110,15 @@ check(t.ended() == 0, "/bye ends with 0")
 with open(os.path.join(work, "state/precis/history"), encoding="utf-8") as f:
     check("day" in f.read(), "the history is kept")
 check(os.stat(os.path.join(work, "state/precis/history")).st_mode & 0o077 == 0, "the history is the user's alone")
+
+# NO_COLOR that is empty is not set
+env["NO_COLOR"] = ""
+t = Terminal("--temp", "0", "-n", "4")
+t.until(r"2004h")
+check("\x1b[2m" in t.say("It was"), "an empty NO_COLOR is none")
+t.send("/bye\r")
+check(t.ended() == 0, "/bye ends with 0")
+env["NO_COLOR"] = "1"
 
 # a paste of 20 kB is whole; a message that is longer than the context ends nothing
 t = Terminal("--temp", "0", "-n", "4", "--ctx", "64")
