@@ -19,7 +19,8 @@ three observers), int4 and int2 (weights alone, and at int2 the first and last l
 nearest, round and equalize+round on the held-out images themselves). Accuracy and loss are of the written files, by `precis eval`.
 
 Carried (point 8): gutenberg-7m's shape (with QK norms) on its own training text and tokenizer, 4 epochs or what BUDGET seconds (environment, 300) hold; what is left
-of them goes to its 4-bit, 2-bit and ternary sisters. Held out is its valid.txt, by token and character. COMPUTE (f32; bf16 where tiles are), BATCH (16), LR (3e-3).
+of them goes to its 4-bit, 2-bit and ternary sisters. Held out is its valid.txt, by token and character. COMPUTE (f32; bf16 where tiles are), BATCH (8),
+LR (0.03) and OTHERS_LR (0.006) of muon, DECAY (0.3).
 
 JOBS (environment, 1): seeds side by side, each process with THREADS (2) threads. SHARED: the folder of shared/data.
 
@@ -303,11 +304,14 @@ def carried():
     seven = os.path.join(shared, "gutenberg-7m")
     valid = os.path.join(seven, "valid.txt")
     model = {"arch": "llama", "width": 256, "layers": 8, "heads": 4, "kv_heads": 2, "hidden": 768, "vocabulary": 4096, "qk_norm": True}
-    d = {"text": [corpus()], "heldout": valid, "tokenizer": os.path.join(seven, "tokenizer.json"), "context": 256, "batch": int(os.environ.get("BATCH", "16")), "heldout_tokens": 65536}
+    d = {"text": [corpus()], "heldout": valid, "tokenizer": os.path.join(seven, "tokenizer.json"), "context": 256, "batch": int(os.environ.get("BATCH", "8")), "heldout_tokens": 65536}
     each = d["context"] * d["batch"]
 
-    def write(name, steps, lr, data, **more):
-        c = {"data": data, "steps": steps, "checkpoint": 500, "seed": 1, "optimizer": {"name": "adamw", "lr": lr, "betas": [0.9, 0.95], "decay": 0.1, "clip": 1}, "schedule": {"name": "cosine", "warmup": max(1, steps // 20), "final": 0}, "compute": os.environ.get("COMPUTE", "f32"), **more}
+    muon = {"name": "muon", "lr": float(os.environ.get("LR", "0.03")), "others_lr": float(os.environ.get("OTHERS_LR", "0.006")), "betas": [0.9, 0.95], "decay": float(os.environ.get("DECAY", "0.3")), "clip": 1}
+    adamw = {"name": "adamw", "lr": 2e-4, "betas": [0.9, 0.95], "decay": 0.1, "clip": 1}
+
+    def write(name, steps, optimizer, data, **more):
+        c = {"data": data, "steps": steps, "checkpoint": 500, "seed": 1, "optimizer": optimizer, "schedule": {"name": "cosine", "warmup": max(1, steps // 20), "final": 0}, "compute": os.environ.get("COMPUTE", "f32"), **more}
         with open(path(name + ".json"), "w") as f:
             json.dump(c, f)
         return path(name + ".json")
@@ -315,21 +319,21 @@ def carried():
     def last(out):
         return [json.loads(l) for l in out.splitlines() if l.startswith("{")]
 
-    probe = last(run("train", write("probe", 8, 1e-3, {**d, "heldout_tokens": 256}, model=model), "-o", path("probe.gguf"), "--no-history", "--card", path("card.json")))
+    probe = last(run("train", write("probe", 8, muon, {**d, "heldout_tokens": 256}, model=model), "-o", path("probe.gguf"), "--no-history", "--card", path("card.json")))
     card = json.load(open(path("card.json")))
     rate, epoch = probe[-2]["tokens_s"], card["texts"][0]["tokens"]
     left = budget - (time.time() - begun)
     steps = max(20, min(4 * epoch // each, int(0.65 * left * rate / each)))
     print(f"\nCarried: {rate:.0f} tokens/s in 8 steps; {steps} steps of {each} tokens, an epoch has {epoch}; about {steps * each / rate:.0f} s", file=sys.stderr, flush=True)
     out = path("carried.gguf")
-    main = last(run("train", write("carried", steps, float(os.environ.get("LR", "3e-3")), d, model=model), "-o", out, "--no-history"))[-1]
+    main = last(run("train", write("carried", steps, muon, d, model=model), "-o", out, "--no-history"))[-1]
     bits = main["heldout"] * card["heldout"]["tokens"] / len(open(valid, encoding="utf-8").read()) / math.log(2)
     print(f"\nCarried: {main['parameters']} numbers, {main['tokens']} tokens ({main['tokens'] / epoch:.2f} epochs), contamination {100 * main.get('contamination', 0):.2f} %: held out {main['heldout']:.4f} ± {main['heldout_error']:.4f} nats a token, {bits:.3f} bits a character (gutenberg-7m: 4.0711)", flush=True)
     left = budget - (time.time() - begun)
     further = max(20, min(steps // 4, int(0.25 * left * rate / each)))
     for label, type, estimator in (("4 bits", "Q4_0", "lsq"), ("2 bits", "Q2_K", "ste"), ("ternary", "TQ2_0", "ternary")):
         served = path(f"carried-{type}.gguf")
-        r = last(run("train", write(f"carried-{type}", further, 1e-3, {k: v for k, v in d.items() if k != "tokenizer"}), "-o", path(f"carried-{type}-train.gguf"), "--from", out, "--qat", type, "--estimator", estimator, "--quantized", served, "--no-history"))[-1]
+        r = last(run("train", write(f"carried-{type}", further, adamw, {k: v for k, v in d.items() if k != "tokenizer"}), "-o", path(f"carried-{type}-train.gguf"), "--from", out, "--qat", type, "--estimator", estimator, "--quantized", served, "--no-history"))[-1]
         print(f"  {label} ({type}, {estimator}), {further} further steps: {r['heldout']:.4f} ± {r['heldout_error']:.4f}, run from its file {r['served']:.4f}", flush=True)
 
 

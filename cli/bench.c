@@ -35,6 +35,13 @@ static const cli_option options[] = {
 
 typedef struct { cli *c; json_t *list; } kernels;
 
+/* "12.3   45%", or "-". */
+static void speed_cell(char *cell, size_t size, double speed, double limit)
+{
+    if (speed > 0) snprintf(cell, size, "%.1f %4.0f%%", speed * 1e-9, 100 * speed / limit);
+    else snprintf(cell, size, "-%6s", "");
+}
+
 static int print_kernel(void *user, const precis_kernel_speed *s)
 {
     const kernels *k = user;
@@ -49,17 +56,16 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
                                         s->multiply_isa, "tiles_s", s->tiles, "int8_s", s->int8, "limit", limit));
         return 0;
     }
-    printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9,
-           100 * s->memory / s->limit_memory);
-    if (s->cache > 0) printf(" %8.1f %4.0f%%", s->cache * 1e-9, 100 * s->cache / s->limit_cache);
-    else printf(" %8s %5s", "-", "");
-    if (s->multiply > 0)
-        printf(" %9.1f %4.0f%%  %-10s", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply, s->multiply_isa);
-    else printf(" %9s %5s  %-10s", "-", "", "");
-    if (s->limit_tiles > 0) printf(" %8.1f %4.0f%%", s->tiles * 1e-9, 100 * s->tiles / s->limit_tiles);
-    else if (s->limit_int8 > 0) printf(" %8s %5s", "-", "");
-    if (s->limit_int8 > 0) printf(" %8.1f %4.0f%%", s->int8 * 1e-9, 100 * s->int8 / s->limit_int8);
-    printf("\n");
+    char cache[32], prompt[64], tiles[32], int8[32];
+    speed_cell(cache, sizeof cache, s->cache, s->limit_cache);
+    speed_cell(prompt, sizeof prompt, s->multiply, s->limit_multiply);
+    speed_cell(tiles, sizeof tiles, s->limit_tiles > 0 ? s->tiles : 0, s->limit_tiles);
+    speed_cell(int8, sizeof int8, s->limit_int8 > 0 ? s->int8 : 0, s->limit_int8);
+    if (!(s->limit_int8 > 0)) *int8 = 0;
+    if (!*int8 && !(s->limit_tiles > 0)) *tiles = 0;
+    cli_row(4, "%-10s %-3s %-12s %8.1f %4.0f%% %14s %15s  %-10s%s%14s%s%14s", s->type, s->kernel, s->isa,
+            s->memory * 1e-9, 100 * s->memory / s->limit_memory, cache, prompt, s->multiply > 0 ? s->multiply_isa : "",
+            *tiles ? " " : "", tiles, *int8 ? " " : "", int8);
     fflush(stdout);
     return 0;
 }
@@ -69,12 +75,12 @@ static int all_kernels(cli *c)
     if (c->n_args) return cli_usage(c, "--kernels takes no model");
     kernels k = { c, json_array() };
     if (!c->json) {
-        printf("%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what "
-               "they read at best) and with a prompt (billions of\n"
-               "multiplications per second, share of what registers give; at last in the arithmetics bf16, where there "
-               "are tiles, and int8)\n\n%-10s %-3s %-12s %14s %14s %15s %12s %13s %14s\n",
-               precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt", "",
-               "bf16", "int8");
+        cli_say(0, "%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what "
+                "they read at best) and with a prompt (billions of multiplications per second, share of what registers "
+                "give; at last in the arithmetics bf16, where there are tiles, and int8)\n",
+                precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx));
+        cli_row(4, "%-10s %-3s %-12s %14s %14s %15s  %-10s %14s %14s", "type", "", "level", "memory", "cache", "prompt",
+                "level", "bf16", "int8");
     }
     const precis_status st = precis_bench_kernels(c->ctx, print_kernel, &k);
     if (!st && c->json)
@@ -102,9 +108,9 @@ static int cost_table(cli *c, const char *path)
                                              i.overhead, "read_bytes_s", i.read_bytes_s, "below", i.below));
         else {
             char b[32];
-            printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights; memory was "
-                   "read at %s/s\n",
-                   path, i.rows, i.cpu, i.threads, 1000 * i.overhead, cli_bytes(i.read_bytes_s, b));
+            cli_say(0, "%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights; memory "
+                    "was read at %s/s", path, i.rows, i.cpu, i.threads, 1000 * i.overhead,
+                    cli_bytes(i.read_bytes_s, b));
             if (*i.below)
                 cli_say(0, "prompts of %s take the level below %s, which was slower for them; the table keeps that",
                         i.below, i.cpu);
@@ -222,8 +228,8 @@ static int bench_json(cli *c, const precis_bench_result *r, const repeats *runs)
 
 static void print_energy(const precis_bench_result *r)
 {
-    printf("%-10s %10.3f J a token of the prompt, %.3f J a generated one (processor and, where it counts them, memory "
-           "of the package)\n", "energy", r->prefill_j, r->decode_j);
+    cli_say(11, "%-10s %10.3f J a token of the prompt, %.3f J a generated one (processor and, where it counts them, "
+            "memory of the package)", "energy", r->prefill_j, r->decode_j);
 }
 
 static void print_limits(const precis_bench_result *r, const char *multiplied)

@@ -2,6 +2,7 @@
  * dash and mark, so that it is readable in grey. */
 #include "chart.h"
 #include "cli.h"
+#include "term.h"
 
 #include <float.h>
 #include <math.h>
@@ -65,22 +66,26 @@ typedef struct { double low, high; bool log, whole; double ticks[16]; int n; } a
 
 static double place(const axis *a, double v) { return ((a->log ? log10(v) : v) - a->low) / (a->high - a->low); }
 
+/* Of a logarithmic axis: these parts of each power of ten. */
+static void log_ticks(axis *a, const double *parts, int n, int step)
+{
+    a->n = 0;
+    for (int d = (int)floor(a->low); d <= a->high + 1e-9; d += step)
+        for (int k = 0; k < n; k++) {
+            const double v = parts[k] * pow(10, d), at = log10(v);
+            if (a->whole && v != floor(v)) continue;
+            if (at >= a->low - 1e-9 && at <= a->high + 1e-9 && a->n < 16) a->ticks[a->n++] = v;
+        }
+}
+
 static void ticks(axis *a)
 {
-    if (a->log) {
+    if (a->log) { /* as few as say something: their numbers stand below one another */
+        static const double parts[][6] = { { 1 }, { 1, 3 }, { 1, 2, 5 }, { 1, 1.5, 2, 3, 5, 7 } };
+        static const int counts[] = { 1, 2, 3, 6 };
         const double decades = a->high - a->low;
-        const int step = decades > 24 ? 4 : decades > 12 ? 2 : 1;
-        for (int d = (int)ceil(a->low - 1e-9); d <= a->high + 1e-9 && a->n < 16; d += step)
-            a->ticks[a->n++] = pow(10, d);
-        if (a->n >= 3) return;
-        a->n = 0;
-        static const double parts[] = { 1, 1.5, 2, 3, 5, 7 };
-        for (int d = (int)floor(a->low); d <= a->high; d++)
-            for (int k = 0; k < 6; k++) {
-                const double v = parts[k] * pow(10, d);
-                if (a->whole && v != floor(v)) continue;
-                if (log10(v) >= a->low - 1e-9 && log10(v) <= a->high + 1e-9 && a->n < 16) a->ticks[a->n++] = v;
-            }
+        log_ticks(a, parts[0], 1, decades > 24 ? 4 : decades > 12 ? 2 : 1);
+        for (int i = 1; i < 4 && a->n < 3; i++) log_ticks(a, parts[i], counts[i], 1);
         return;
     }
     const double least = a->whole ? 1 : 0, raw = fmax(least, (a->high - a->low) / 5),
@@ -113,11 +118,16 @@ static axis make_axis(const chart *c, bool y)
     return a;
 }
 
-static const char *number(double v, bool log, char buf[32])
+/* A tick's number; those of one axis have one power of ten. */
+static const char *number(const axis *a, int i, char buf[32])
 {
-    if (log && v != 0 && (fabs(v) >= 1e5 || fabs(v) < 1e-3) && fabs(log10(fabs(v)) - round(log10(fabs(v)))) < 1e-6)
-        snprintf(buf, 32, "1e%d", (int)round(log10(v)));
-    else snprintf(buf, 32, fabs(v) >= 1e4 && fabs(v) < 1e7 ? "%.7g" : "%.4g", v);
+    const double v = a->ticks[i];
+    double top = 0;
+    for (int k = 0; k < a->n; k++) top = fmax(top, fabs(a->ticks[k]));
+    const double power = floor(log10(a->log ? fabs(v) : top) + 1e-9);
+    if (v != 0 && (a->log ? power >= 5 || power < -3 : power >= 7 || power < -3))
+        snprintf(buf, 32, "%.4ge%d", v / pow(10, power), (int)power);
+    else snprintf(buf, 32, fabs(v) >= 1e4 ? "%.7g" : "%.4g", v);
     return buf;
 }
 
@@ -159,7 +169,7 @@ static void frame(const chart *c, FILE *f, const axis *x, const axis *y)
         if (py < TOP - 1 || py > TOP + h + 1) continue;
         fprintf(f,
                 "<path d=\"M%d %.1fh%.0f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-                LEFT, py, w, LEFT - 6, py + 4, number(y->ticks[i], y->log, buf));
+                LEFT, py, w, LEFT - 6, py + 4, number(y, i, buf));
     }
     for (int i = 0; i < x->n; i++) {
         const double px = LEFT + w * place(x, x->ticks[i]);
@@ -167,7 +177,7 @@ static void frame(const chart *c, FILE *f, const axis *x, const axis *y)
         fprintf(f,
                 "<path d=\"M%.1f %dv%.0f\" stroke=\"#eee\"/><text x=\"%.1f\" y=\"%d\" "
                 "text-anchor=\"middle\">%s</text>\n",
-                px, TOP, h, px, HEIGHT - BOTTOM + 17, number(x->ticks[i], x->log, buf));
+                px, TOP, h, px, HEIGHT - BOTTOM + 17, number(x, i, buf));
     }
     fprintf(f,
             "<rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\" fill=\"none\" stroke=\"#888\"/>\n<text x=\"%d\" "
@@ -245,50 +255,62 @@ void chart_svg(const chart *c, FILE *f, bool inline_)
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
 
-void chart_text(const chart *c, FILE *f)
+/* Lines are filled in. */
+static void draw(const chart_series *s, char mark_, const axis *x, const axis *y, char grid[ROWS][COLUMNS + 1],
+                 int columns)
 {
-    const axis x = make_axis(c, false), y = make_axis(c, true);
-    char grid[ROWS][COLUMNS + 1], buf[32];
-    for (int r = 0; r < ROWS; r++) memset(grid[r], ' ', COLUMNS), grid[r][COLUMNS] = 0;
-    for (int i = 0; i < c->n; i++) {
-        const chart_series *s = &c->series[i];
-        double last_x = NAN, last_y = NAN;
-        for (size_t k = 0; k < s->n; k++) {
-            const double px = place(&x, s->x[k]) * (COLUMNS - 1), py = (1 - place(&y, s->y[k])) * (ROWS - 1);
-            /* Lines are filled in. */
-            const int steps = s->points || !isfinite(last_x + last_y)
-                                  ? 1
-                                  : (int)fmin(200, 2 * fmax(fabs(px - last_x), fabs(py - last_y)) + 1);
-            for (int q = 1; q <= steps && isfinite(px + py); q++) {
-                const double t = (double)q / steps, gx = steps > 1 ? last_x + (px - last_x) * t : px,
-                             gy = steps > 1 ? last_y + (py - last_y) * t : py;
-                if (gx >= -0.5 && gx < COLUMNS - 0.5 && gy >= -0.5 && gy < ROWS - 0.5)
-                    grid[(int)(gy + 0.5)][(int)(gx + 0.5)] = (char)(s->points ? '.' : 'a' + i);
-            }
-            last_x = px, last_y = py;
+    double last_x = NAN, last_y = NAN;
+    for (size_t k = 0; k < s->n; k++) {
+        const double px = place(x, s->x[k]) * (columns - 1), py = (1 - place(y, s->y[k])) * (ROWS - 1);
+        const int steps = s->points || !isfinite(last_x + last_y)
+                              ? 1
+                              : (int)fmin(200, 2 * fmax(fabs(px - last_x), fabs(py - last_y)) + 1);
+        for (int q = 1; q <= steps && isfinite(px + py); q++) {
+            const double t = (double)q / steps, gx = steps > 1 ? last_x + (px - last_x) * t : px,
+                         gy = steps > 1 ? last_y + (py - last_y) * t : py;
+            if (gx >= -0.5 && gx < columns - 0.5 && gy >= -0.5 && gy < ROWS - 0.5)
+                grid[(int)(gy + 0.5)][(int)(gx + 0.5)] = mark_;
         }
+        last_x = px, last_y = py;
     }
-    fprintf(f, "%s\n%s\n", c->title, c->y_label);
-    for (int r = 0; r < ROWS; r++) {
-        const char *label = "";
-        for (int i = 0; i < y.n; i++)
-            if ((int)((1 - place(&y, y.ticks[i])) * (ROWS - 1) + 0.5) == r) label = number(y.ticks[i], y.log, buf);
-        fprintf(f, "%9s |%s\n", label, grid[r]);
-    }
-    char line[COLUMNS + 16];
+}
+
+static void put_ticks(const axis *x, int columns)
+{
+    char line[COLUMNS + 16], buf[32];
     memset(line, ' ', sizeof line);
-    for (int i = 0; i < x.n; i++) {
-        const int at = (int)(place(&x, x.ticks[i]) * (COLUMNS - 1) + 0.5),
-                  n = (int)strlen(number(x.ticks[i], x.log, buf));
-        bool room = at >= 0 && at + n < COLUMNS + 8;
+    line[columns] = 0;
+    for (int i = 0; i < x->n; i++) {
+        const int at = (int)(place(x, x->ticks[i]) * (columns - 1) + 0.5),
+                  n = (int)strlen(number(x, i, buf));
+        bool room = at >= 0 && at + n <= columns;
         for (int k = at > 0 ? at - 1 : 0; room && k < at + n; k++) room = line[k] == ' ';
         if (room) memcpy(line + at, buf, (size_t)n);
     }
-    line[COLUMNS + 8] = 0;
-    fprintf(f, "%9s +%.*s\n%11s%s\n%11s%s\n", "", COLUMNS,
-            "----------------------------------------------------------------", "", line, "", c->x_label);
+    printf("%11s%s\n", "", line);
+}
+
+void chart_text(const chart *c)
+{
+    const int columns = cli_columns() < COLUMNS + 12 ? cli_columns() - 12 : COLUMNS;
+    const axis x = make_axis(c, false), y = make_axis(c, true);
+    char grid[ROWS][COLUMNS + 1], buf[32];
+    for (int r = 0; r < ROWS; r++) memset(grid[r], ' ', COLUMNS), grid[r][columns] = 0;
+    for (int i = 0; i < c->n; i++)
+        draw(&c->series[i], (char)(c->series[i].points ? '.' : 'a' + i), &x, &y, grid, columns);
+    cli_row(4, "%s", c->title);
+    cli_row(4, "%s", c->y_label);
+    for (int r = 0; r < ROWS; r++) {
+        const char *label = "";
+        for (int i = 0; i < y.n; i++)
+            if ((int)((1 - place(&y, y.ticks[i])) * (ROWS - 1) + 0.5) == r) label = number(&y, i, buf);
+        printf("%9s |%s\n", label, grid[r]);
+    }
+    printf("%9s +%.*s\n", "", columns, "----------------------------------------------------------------");
+    put_ticks(&x, columns);
+    printf("%11s%s\n", "", c->x_label);
     for (int i = 0; i < c->n; i++)
         if (*c->series[i].label)
-            fprintf(f, "%11s%c  %s\n", "", c->series[i].points ? '.' : 'a' + i, c->series[i].label);
-    fputc('\n', f);
+            cli_row(14, "%11s%c  %s", "", c->series[i].points ? '.' : 'a' + i, c->series[i].label);
+    putchar('\n');
 }

@@ -33,8 +33,8 @@ chart_series *chart_add(chart *c, const char *label, bool points);
 void chart_put(chart_series *s, double x, double y); /* points that are not finite break the line */
 /* Colours are told apart in grey by dashes and marks. inline_: for a page, without the XML head. */
 void chart_svg(const chart *c, FILE *f, bool inline_);
-/* 76 columns, letters for series. */
-void chart_text(const chart *c, FILE *f);
+/* To stdout, as wide as the terminal and at most 76 columns, letters for series. */
+void chart_text(const chart *c);
 /* Text of HTML and SVG. */
 void chart_escape(FILE *f, const char *s);
 

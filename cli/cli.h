@@ -132,6 +132,9 @@ int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 
 int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A line of text to stdout, wrapped to the terminal (term.h); its other lines are indented. */
 void cli_say(int indent, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same of a line of a table, which programs read: whole where stdout is no terminal. Where it is folded, blanks
+ * between its columns are two. */
+void cli_row(int indent, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What the library says of a failed call. */
 int cli_fail(const cli *c, precis_status status);
 /* One object on stdout; takes it over. A full disk or a closed pipe is an error. */

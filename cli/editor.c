@@ -114,18 +114,26 @@ static int read_character(EditLine *el, wchar_t *out)
 static unsigned char on_paste(EditLine *el, int ch)
 {
     (void)ch;
-    size_t n = 0, cap = 0, mark = 0;
+    enum { MARK = sizeof paste_ends - 1, ROOM = PASTE + MARK + 1 };
+    size_t n = 0, cap = 0, mark = 0, all = 0;
     wchar_t *text = NULL, c;
-    while (mark < sizeof paste_ends - 1 && read_character(el, &c) == 1) {
+    while (mark < MARK && read_character(el, &c) == 1) {
         mark = c == paste_ends[mark] ? mark + 1 : c == paste_ends[0] ? 1 : 0;
-        if (n + 1 >= cap && n < PASTE) {
-            wchar_t *grown = realloc(text, (cap = 2 * cap + 256) * sizeof *text);
-            if (!grown) break;
+        if (n + 1 >= cap && cap < ROOM) {
+            wchar_t *grown = realloc(text, (cap = 2 * cap + 256 < ROOM ? 2 * cap + 256 : ROOM) * sizeof *text);
+            if (!grown) free(text), n = cap = 0; /* and all that comes is left out */
             text = grown;
         }
         if (n + 1 < cap) text[n++] = c == L'\r' ? L'\n' : c;
+        all++;
     }
-    n = mark == sizeof paste_ends - 1 && n >= mark ? n - mark : n;
+    if (all > n) { /* half a text would be another text */
+        fprintf(stderr, "\r\nThe paste is left out: %zu characters, and no more than %d are taken at once.\r\n",
+                all - MARK, PASTE);
+        free(text);
+        return CC_REDISPLAY;
+    }
+    n = mark == MARK && n >= mark ? n - mark : n;
     while (n && text[n - 1] == L'\n') n--; /* so that it does not look as if it had been sent */
     if (text) text[n] = 0;
     if (n) lib.el_winsertstr(el, text);

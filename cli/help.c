@@ -205,7 +205,7 @@ int cli_help_command(cli *c, int argc, char **argv)
         char ask[96];
         cli_meant m = { .word = name };
         for (size_t i = 0; cli_commands[i]; i++) cli_meant_look(&m, cli_commands[i]->name);
-        return cli_usage(c, "no command \"%s\"%s; precis --help lists them", name, cli_meant_ask(&m, ask));
+        return cli_usage(c, "no command \"%s\"%s (precis --help lists them)", name, cli_meant_ask(&m, ask));
     }
     if (man && cmd) roff_page(cmd);
     else if (man) roff_overview();

@@ -1,4 +1,5 @@
 /* precis inspect - what is in a model file. */
+#include "table.h"
 #include "term.h"
 
 #include <stdlib.h>
@@ -26,6 +27,13 @@ static json_t *accumulator(const precis_tensor_info *t, const precis_overflow *o
                      (json_int_t)o->bound, "limit", (json_int_t)o->limit, "overflows", o->overflows);
 }
 
+/* Names come from files: control bytes would write to the terminal. */
+static const char *safe(const char *s, char *buf, size_t cap)
+{
+    snprintf(buf, cap, "%s", s);
+    return cli_printable(buf);
+}
+
 /* Every tensor and kernel: how far its accumulators can go. */
 static int prove(cli *c, const precis_model *m)
 {
@@ -37,15 +45,15 @@ static int prove(cli *c, const precis_model *m)
     precis_model_get_info(m, &info);
     json_t *list = json_array();
     size_t bad = 0, proved = 0, floats = 0;
-    if (!c->json)
-        printf("%-36s %-8s %-24s %12s %12s %8s\n", "tensor", "type", "kernel, lane (tightest)", "bound", "limit",
-               "used");
+    cli_table table;
+    cli_table_open(&table, "tensor\ttype\tkernel, lane (tightest)\tbound\tlimit\tused");
     for (size_t i = 0; i < info.tensors; i++) {
         precis_tensor_info t = { .size = sizeof t };
         size_t n, worst = 0;
         const precis_status st = precis_overflow_check(c->ctx, m, i, rows, ROWS, &n);
         if (st) {
             json_decref(list);
+            cli_table_close(&table, false);
             return cli_fail(c, st);
         }
         precis_model_get_tensor(m, i, &t);
@@ -56,14 +64,15 @@ static int prove(cli *c, const precis_model *m)
             if (used_by(&rows[k]) > used_by(&rows[worst])) worst = k;
             json_array_append_new(list, accumulator(&t, &rows[k]));
         }
-        if (!c->json && n) {
-            char kernel[64];
+        if (n) {
+            char kernel[64], name[128];
             snprintf(kernel, sizeof kernel, "%s/%s, int%u", rows[worst].kernel, rows[worst].isa, rows[worst].bits);
-            printf("%-36s %-8s %-24s %12lld %12lld %7.2f%%%s\n", t.name, t.type, kernel, (long long)rows[worst].bound,
-                   (long long)rows[worst].limit, 100.0 * used_by(&rows[worst]),
-                   rows[worst].overflows ? "  OVERFLOWS" : "");
+            cli_table_row(&table, "%s\t%s\t%s\t%lld\t%lld\t%.2f%%%s", safe(t.name, name, sizeof name), t.type, kernel,
+                          (long long)rows[worst].bound, (long long)rows[worst].limit, 100.0 * used_by(&rows[worst]),
+                          rows[worst].overflows ? " OVERFLOWS" : "");
         }
     }
+    cli_table_close(&table, !c->json);
     int rc;
     if (c->json)
         rc = cli_print_json(c, json_pack("{s:o, s:I, s:I, s:I}", "accumulators", list, "proved", (json_int_t)proved,
@@ -72,8 +81,8 @@ static int prove(cli *c, const precis_model *m)
         json_decref(list);
         if (bad) printf("%zu accumulators could overflow\n", bad);
         else
-            printf("%zu accumulators proved: none can overflow, whatever the input; %zu tensors are multiplied as "
-                   "floats\n", proved, floats);
+            cli_say(0, "%zu accumulators proved: none can overflow, whatever the input; %zu tensors are multiplied as "
+                    "floats", proved, floats);
         rc = cli_done(c);
     }
     return rc ? rc : bad ? EXIT_NEGATIVE : EXIT_DONE;
@@ -150,20 +159,14 @@ static int print_json(cli *c, const precis_model *m, const precis_model_info *in
     return cli_print_json(c, out);
 }
 
-/* Names come from files: control bytes would write to the terminal. */
-static const char *safe(const char *s, char *buf, size_t cap)
-{
-    snprintf(buf, cap, "%s", s);
-    return cli_printable(buf);
-}
-
 static void print_keys(const precis_model *m, const precis_model_info *info)
 {
     for (size_t i = 0; i < info->keys; i++) {
         const char *key;
         char text[160], clean[160], name[128];
         precis_model_get_key(m, i, &key, text, sizeof text);
-        printf("  %-44s %s\n", safe(key, name, sizeof name), safe(text, clean, sizeof clean));
+        cli_row(cli_columns() >= 96 ? 47 : 6, "  %-44s %s", safe(key, name, sizeof name),
+                safe(text, clean, sizeof clean));
     }
 }
 

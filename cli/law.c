@@ -1,5 +1,6 @@
 /* precis law - the scaling laws for precision: fit, predict, invert. Its words are commands of their own (law_*.c). */
 #include "law.h"
+#include "term.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -225,31 +226,52 @@ static json_t *law_json(precis_law *law)
     return o;
 }
 
+static void put_lines(const char *text, int indent)
+{
+    for (const char *p = text, *end; *p; p = *end ? end + 1 : end) {
+        end = p + strcspn(p, "\n");
+        cli_row(indent + (int)strspn(p, " "), "%.*s", (int)(end - p), p);
+    }
+}
+
 static void print_law(precis_law *law)
 {
     precis_law_info i = { .size = sizeof i };
     precis_law_get_info(law, &i);
-    printf("%s: %s\n%s\n\n%s\n\nassumes: %s\n\n", i.name, i.title, i.source, i.text, i.assumes);
-    printf("%s\n", i.form);
+    cli_row(4, "%s: %s", i.name, i.title);
+    cli_row(4, "%s", i.source);
+    putchar('\n');
+    put_lines(i.text, 0);
+    putchar('\n');
+    cli_row(4, "assumes: %s", i.assumes);
+    putchar('\n');
+    put_lines(i.form, 4);
     for (size_t k = 0; k < i.params; k++) {
         precis_law_param p = { .size = sizeof p };
         precis_law_get_param(law, k, &p);
-        if (isnan(p.value)) printf("  %-10s %-14s %-12s %-11s %s\n", p.name, "not known", p.unit, p.standing, p.source);
-        else printf("  %-10s %-14.10g %-12s %-11s %s\n", p.name, p.value, p.unit, p.standing, p.source);
+        char value[32] = "not known";
+        if (!isnan(p.value)) snprintf(value, sizeof value, "%.10g", p.value);
+        cli_row(6, "  %-10s %-14s %-12s %-11s %s", p.name, value, p.unit, p.standing, p.source);
     }
     const char *name, *source, *option, *unit, *what;
     double lo, hi;
     for (size_t k = 0; k < i.sets; k++) {
         precis_law_get_set(law, k, &name, &source);
-        printf("%s  %s:%-20s %s\n", k ? "" : "\nsets of constants:\n", i.name, name, source);
+        if (!k) printf("\nsets of constants:\n");
+        cli_row(6, "  %s:%-20s %s", i.name, name, source);
     }
-    printf("\nfitted for:");
-    for (size_t k = 0; precis_law_variable_get(k, &name, &option, &unit, &what); k++)
-        if (precis_law_domain(law, name, &lo, &hi)) printf(" %s %.3g to %.3g;", name, lo, hi);
-    if (precis_law_domain(law, "ratio", &lo, &hi)) printf(" D/N %.3g to %.3g;", lo, hi);
-    const char *lacks = precis_law_lacks(law, "loss");
-    if (lacks && *lacks) printf("\nno loss is predicted: %s not published (--param NAME=VALUE gives them)", lacks);
+    char fitted[512];
+    size_t used = (size_t)snprintf(fitted, sizeof fitted, "fitted for:");
     putchar('\n');
+    for (size_t k = 0; precis_law_variable_get(k, &name, &option, &unit, &what); k++)
+        if (precis_law_domain(law, name, &lo, &hi) && used < sizeof fitted)
+            used += (size_t)snprintf(fitted + used, sizeof fitted - used, " %s %.3g to %.3g;", name, lo, hi);
+    if (precis_law_domain(law, "ratio", &lo, &hi) && used < sizeof fitted)
+        snprintf(fitted + used, sizeof fitted - used, " D/N %.3g to %.3g;", lo, hi);
+    cli_row(4, "%s", fitted);
+    const char *lacks = precis_law_lacks(law, "loss");
+    if (lacks && *lacks)
+        cli_row(4, "no loss is predicted: %s not published (--param NAME=VALUE gives them)", lacks);
 }
 
 static int list(cli *c)
@@ -275,7 +297,7 @@ static int list(cli *c)
         const char *lacks = precis_law_lacks(law, "loss");
         if (c->json) json_array_append_new(all, law_json(law));
         else
-            printf("%-14s %s%s%s%s\n", info.name, info.title, lacks && *lacks ? " (lacks " : "", lacks ? lacks : "",
+            cli_row(15, "%-14s %s%s%s%s", info.name, info.title, lacks && *lacks ? " (lacks " : "", lacks ? lacks : "",
                    lacks && *lacks ? ")" : "");
         precis_law_close(&law);
     }

@@ -488,9 +488,19 @@ static json_t *outside_of(advice *a, char *text, size_t cap)
     return list;
 }
 
+/* "the laws say 4 to 7.64", "all laws say 6". */
+static const char *range_of(const double *sorted, size_t n, char text[64])
+{
+    if (!n) snprintf(text, 64, "no law says");
+    else if (sorted[0] == sorted[n - 1])
+        snprintf(text, 64, n > 1 ? "all laws say %.3g" : "one law says %.3g", sorted[0]);
+    else snprintf(text, 64, "the laws say %.3g to %.3g", sorted[0], sorted[n - 1]);
+    return text;
+}
+
 static void conclude(advice *a)
 {
-    char laws[512], outside[1024], target[160] = "";
+    char laws[512], outside[1024], target[160] = "", trains[64], serves[64];
     double bits[16], serve[8], at_serve[2], at_target[2];
     const json_t *rows = json_object_get(a->out, "after");
     size_t i, n_serve = 0;
@@ -517,12 +527,15 @@ static void conclude(advice *a)
                                   law_real(at_serve[1]), "outside", beyond));
     if (a->c->json) return;
     printf("\n%s", cli_color(CLI_BOLD));
-    cli_say(2, "Recommendation: train in %.3g bits (the laws say %.3g to %.3g), and serve in %g bits (%g to %g): "
-            "quantizing to that after training adds %.2g to %.2g nats.%s", train, low, high, s,
-            n_serve ? serve[0] : NAN, n_serve ? serve[n_serve - 1] : NAN, at_serve[0], at_serve[1], target);
+    cli_say(2, "Recommendation: train in %.3g bits (%s), and serve in %g bits (%s): quantizing to that after training "
+            "adds %.2g to %.2g nats.%s", train, range_of(bits, n, trains), s, range_of(serve, n_serve, serves),
+            at_serve[0], at_serve[1], target);
     printf("%s", cli_color(CLI_PLAIN));
-    cli_say(2, "The laws disagree on bits to train in (%s), since Kumar's runs had per-tensor absmax activations, "
-            "QuEST's a Hadamard transform, Quartet's MXFP4 blocks; the nearest to what you will do counts most.", laws);
+    if (low == high) cli_say(2, "The laws agree on bits to train in (%s).", laws);
+    else
+        cli_say(2, "The laws disagree on bits to train in (%s), since Kumar's runs had per-tensor absmax activations, "
+                "QuEST's a Hadamard transform, Quartet's MXFP4 blocks; the nearest to what you will do counts most.",
+                laws);
     if (*outside) cli_say(2, "Outside of where they were fitted, so extrapolated%s: %s",
                           a->tables ? " (marked *)" : "", outside);
     else cli_say(2, "This model lies where the laws were fitted.");

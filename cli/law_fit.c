@@ -1,5 +1,7 @@
 /* precis law fit - constants of a law from a table of runs. */
 #include "law.h"
+#include "table.h"
+#include "term.h"
 #include "spread.h"
 
 #include <math.h>
@@ -145,37 +147,44 @@ static int fit_json(cli *c, const precis_law_fit *f, const char *out)
 static int fit_text(cli *c, const precis_law_fit *f, const char *out)
 {
     precis_law_info info = { .size = sizeof info };
+    bool lacks = false;
     precis_law_get_info(f->law, &info);
-    printf("%s: %s\n%zu of %zu rows, %zu runs\n\n", info.name, info.title, f->n, f->rows, f->clusters);
+    cli_row(4, "%s: %s", info.name, info.title);
+    printf("%zu of %zu rows, %zu runs\n\n", f->n, f->rows, f->clusters);
     for (size_t i = 0; i < f->params; i++) {
         if (isnan(f->values[i])) continue;
-        printf("  %-8s %-18.10g", param_name(f, i), f->values[i]);
-        if (f->held[i]) printf(" held");
-        else if (f->se) printf(" se %-12.5g 95 %% %.5g to %.5g", f->se[i], f->low[i], f->high[i]);
+        char error[96] = "", profile[96] = "";
+        if (f->held[i]) snprintf(error, sizeof error, "held");
+        else if (f->se)
+            snprintf(error, sizeof error, "se %-12.5g 95 %% %.5g to %.5g", f->se[i], f->low[i], f->high[i]);
         if (f->profile && !isnan(f->profile_interval[2 * i]))
-            printf("   profile %.5g to %.5g", f->profile_interval[2 * i], f->profile_interval[2 * i + 1]);
-        putchar('\n');
+            snprintf(profile, sizeof profile, "  profile %.5g to %.5g", f->profile_interval[2 * i],
+                     f->profile_interval[2 * i + 1]);
+        cli_row(6, "  %-8s %-18.10g %s%s", param_name(f, i), f->values[i], error, profile);
     }
-    printf("\n%-28s %.13g\n%-28s %.5g, at most %.5g\n%-28s %zu of %zu\n", "objective", f->objective,
-           "rmse of log losses", f->rmse_log, f->max_log, "starts at the optimum", f->starts_at_optimum, f->starts);
+    printf("\n%-28s %.13g\n", "objective", f->objective);
+    cli_row(4, "%-28s %.5g, at most %.5g", "rmse of log losses", f->rmse_log, f->max_log);
+    cli_row(4, "%-28s %zu of %zu", "starts at the optimum", f->starts_at_optimum, f->starts);
     if (f->scale > 0) printf("%-28s %.6g\n", "scale", f->scale);
     for (size_t i = 0; f->correlation && i < f->params; i++)
         for (size_t k = 0; k < i; k++)
             if (fabs(f->correlation[i * f->params + k]) > 0.95)
-                printf("%-28s %.4f between %s and %s\n", "correlation", f->correlation[i * f->params + k],
-                       param_name(f, k), param_name(f, i));
-    if (f->holdouts)
-        printf("\n%-18s %8s %6s %10s %10s %8s %8s %9s\n", "held out", "trained", "held", "rmse log", "max log", "R2",
-               "beyond", "coverage");
+                cli_row(4, "%-28s %.4f between %s and %s", "correlation", f->correlation[i * f->params + k],
+                        param_name(f, k), param_name(f, i));
+    cli_table t;
+    cli_table_open(&t, "held out\ttrained\theld\trmse log\tmax log\tR2\tbeyond\tcoverage");
+    if (f->holdouts) putchar('\n');
     for (size_t i = 0; i < f->n_holdouts; i++) {
         const precis_law_holdout *h = &f->holdouts[i];
         if (isnan(h->rmse_log))
-            printf("%-18s %8zu %6zu   the rest does not determine the law\n", h->name, h->trained, h->held);
+            cli_table_row(&t, "%s\t%zu\t%zu\tnone", h->name, h->trained, h->held), lacks = true;
         else
-            printf("%-18s %8zu %6zu %10.5f %10.5f %8.4f %8.3g %9.3g\n", h->name, h->trained, h->held, h->rmse_log,
-                   h->max_log, h->r2, h->factor, h->coverage);
+            cli_table_row(&t, "%s\t%zu\t%zu\t%.5f\t%.5f\t%.4f\t%.3g\t%.3g", h->name, h->trained, h->held,
+                          h->rmse_log, h->max_log, h->r2, h->factor, h->coverage);
     }
-    if (out) printf("wrote %s\n", out);
+    cli_table_close(&t, f->holdouts != NULL);
+    if (lacks) cli_row(6, "none: the rest does not determine the law");
+    if (out) cli_row(6, "wrote %s", out);
     return cli_done(c);
 }
 

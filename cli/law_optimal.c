@@ -1,5 +1,7 @@
 /* precis law optimal - the best N, D and number format for a budget. */
 #include "law.h"
+#include "table.h"
+#include "term.h"
 
 #include <math.h>
 #include <string.h>
@@ -63,15 +65,19 @@ static int run(cli *c)
         rc = cli_print_json(c, o);
     } else if (rc < 0) {
         char a[32], d[32];
-        printf("%-8s %8s %10s %10s %8s %10s %12s %12s\n", "format", "bits", "N", "D", "D/N", "loss", "cost (FLOP)",
-               "weights");
+        bool outside = false;
+        cli_table t;
+        cli_table_open(&t, "format\tbits\tN\tD\tD/N\tloss\tcost (FLOP)\tweights");
         for (size_t i = 0; i < n; i++) {
             const precis_law_choice *r = &rows[i];
             char bytes[32];
-            printf("%-8s %8.4f %10s %10s %8.4g %10.6f %12.4g %12s%s\n", r->format ? r->format : "any", r->bits,
-                   law_human(r->N, a), law_human(r->D, d), r->D / r->N, r->loss, r->cost, cli_bytes(r->bytes, bytes),
-                   r->outside ? "  outside the law's range" : "");
+            outside |= r->outside;
+            cli_table_row(&t, "%s%s\t%.4f\t%s\t%s\t%.4g\t%.6f\t%.4g\t%s", r->format ? r->format : "any",
+                          r->outside ? "*" : "", r->bits, law_human(r->N, a), law_human(r->D, d), r->D / r->N, r->loss,
+                          r->cost, cli_bytes(r->bytes, bytes));
         }
+        cli_table_close(&t, true);
+        if (outside) cli_row(2, "* outside of where the law was fitted");
         rc = cli_done(c);
     }
     precis_law_close(&law);

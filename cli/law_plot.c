@@ -280,7 +280,7 @@ static int output(cli *c, const page *g)
         rc = write_file(c, path, g, &g->figures[i]);
         json_array_append_new(files, json_string(path));
     }
-    for (int i = 0; i < g->n && !out && !folder && !c->json; i++) chart_text(&g->figures[i], stdout);
+    for (int i = 0; i < g->n && !out && !folder && !c->json; i++) chart_text(&g->figures[i]);
     if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o, s:i}", "files", files, "figures", g->n));
     for (size_t i = 0; i < json_array_size(files) && rc < 0; i++)
         printf("wrote %s\n", json_string_value(json_array_get(files, i)));

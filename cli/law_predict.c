@@ -1,5 +1,7 @@
 /* precis law predict, critical, isoloss, isocost, compare - a law at points. */
 #include "law.h"
+#include "table.h"
+#include "term.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -132,7 +134,7 @@ static int predict_on_base(cli *c, precis_law *law, const precis_law_point *p)
                                            "base", v.loss, "added", added, "n_eff", eff * p->v[PRECIS_LAW_N], "eff",
                                            eff, "base_law", cli_get(c, "--base"), "interval", "interval_kind", "none",
                                            "interval_reason", "two laws are added"));
-    printf("loss %.6f = %.6f of %s + %.6f; effective parameters %.4f of N\n", v.loss + added, v.loss,
+    cli_row(4, "loss %.6f = %.6f of %s + %.6f; effective parameters %.4f of N", v.loss + added, v.loss,
            cli_get(c, "--base"), added, eff);
     return cli_done(c);
 }
@@ -162,11 +164,12 @@ static int print_prediction(cli *c, const precis_law_info *info, const precis_la
         json_object_set_new(o, "method", method_json(t));
         return cli_print_json(c, o);
     }
+    const int indent = cli_columns() >= 72 ? 25 : 4;
     printf("%-24s %.6f nats per token\n", "loss", v->loss);
     if (!isnan(low))
-        printf("%-24s %.6f to %.6f: %s%s%s%s\n", "interval", low, high, reason, *names ? " (" : "", names,
+        cli_row(indent, "%-24s %.6f to %.6f: %s%s%s%s", "interval", low, high, reason, *names ? " (" : "", names,
                *names ? ")" : "");
-    else printf("%-24s none: %s\n", "interval", reason);
+    else cli_row(indent, "%-24s none: %s", "interval", reason);
     if (!isnan(v->loss16) && v->loss16 != v->loss) printf("%-24s %.6f\n", "at 16 bits", v->loss16);
     if (v->added != 0 && !isnan(v->added)) printf("%-24s %.6f\n", "added in training", v->added);
     if (!isnan(v->ptq)) printf("%-24s %.6f\n", "added afterwards", v->ptq);
@@ -175,9 +178,9 @@ static int print_prediction(cli *c, const precis_law_info *info, const precis_la
     if (!isnan(v->d_eff))
         printf("%-24s %.4g (%.4f of D)\n", "effective tokens", v->d_eff, v->d_eff / p->v[PRECIS_LAW_D]);
     if (t->n)
-        printf("%-24s g_post %.4f bits, factor %.4g, rmse of logs %.3f over %zu types\n", "measured types", t->g_post,
-               t->factor, t->rmse, t->n);
-    printf("%-24s %s\n", "the law assumes", info->assumes);
+        cli_row(indent, "%-24s g_post %.4f bits, factor %.4g, rmse of logs %.3f over %zu types", "measured types",
+                t->g_post, t->factor, t->rmse, t->n);
+    cli_row(indent, "%-24s %s", "the law assumes", info->assumes);
     return cli_done(c);
 }
 
@@ -273,12 +276,12 @@ static int critical(cli *c)
                                              method_json(&t)));
         else {
             char a[32], b[32];
-            printf("%s tokens (%.3g per parameter) for %s parameters%s\n", law_human(D, a), D / p.v[PRECIS_LAW_N],
+            cli_row(4, "%s tokens (%.3g per parameter) for %s parameters%s", law_human(D, a), D / p.v[PRECIS_LAW_N],
                    law_human(p.v[PRECIS_LAW_N], b),
                    added > 0 ? " until that much is added"
                              : ": beyond them more tokens make the quantized model worse");
-            if (v.outside) printf("outside of where the law %s was fitted: %s\n", info.name, v.where);
-            printf("%s\n", caveat);
+            if (v.outside) cli_row(4, "outside of where the law %s was fitted: %s", info.name, v.where);
+            cli_row(4, "%s", caveat);
             rc = cli_done(c);
         }
     }
@@ -325,13 +328,17 @@ static int isoloss(cli *c)
     if (st) return cli_fail(c, st);
     json_t *rows = json_array();
     char a[32], b[32];
-    if (!c->json) printf("%12s %12s %12s %12s\n", "N", "D", "D/N", "6 N D");
+    cli_table t;
+    cli_table_open(&t, "N\tD\tD/N\t6 N D");
     for (int i = 0; i < CURVE; i++) {
         json_array_append_new(rows, json_pack("{s:f, s:o}", "N", N[i], "D", law_real(D[i])));
         if (c->json) continue;
-        if (isnan(D[i])) printf("%12s %12s\n", law_human(N[i], a), "none");
-        else printf("%12s %12s %12.4g %12.4g\n", law_human(N[i], a), law_human(D[i], b), D[i] / N[i], 6 * N[i] * D[i]);
+        if (isnan(D[i])) cli_table_row(&t, "%s\tnone", law_human(N[i], a));
+        else
+            cli_table_row(&t, "%s\t%s\t%.4g\t%.4g", law_human(N[i], a), law_human(D[i], b), D[i] / N[i],
+                          6 * N[i] * D[i]);
     }
+    cli_table_close(&t, !c->json);
     if (c->json) return cli_print_json(c, json_pack("{s:f, s:o}", "loss", loss, "points", rows));
     json_decref(rows);
     return cli_done(c);
@@ -367,7 +374,8 @@ static int isocost(cli *c)
     json_t *rows = json_array();
     char a[32], b[32];
     precis_status st = PRECIS_OK;
-    if (!c->json) printf("%12s %12s %12s %12s\n", "N", "D", "D/N", "loss");
+    cli_table t;
+    cli_table_open(&t, "N\tD\tD/N\tloss");
     for (int i = 0; i < CURVE && !st; i++) {
         precis_law_value v = { .size = sizeof v };
         p.v[PRECIS_LAW_N] = from * pow(to / from, (double)i / (CURVE - 1));
@@ -376,9 +384,10 @@ static int isocost(cli *c)
         json_array_append_new(rows, json_pack("{s:f, s:f, s:o}", "N", p.v[PRECIS_LAW_N], "D", p.v[PRECIS_LAW_D], "loss",
                                               law_real(v.loss)));
         if (!c->json && !st)
-            printf("%12s %12s %12.4g %12.5f\n", law_human(p.v[PRECIS_LAW_N], a), law_human(p.v[PRECIS_LAW_D], b),
-                   p.v[PRECIS_LAW_D] / p.v[PRECIS_LAW_N], v.loss);
+            cli_table_row(&t, "%s\t%s\t%.4g\t%.5f", law_human(p.v[PRECIS_LAW_N], a),
+                          law_human(p.v[PRECIS_LAW_D], b), p.v[PRECIS_LAW_D] / p.v[PRECIS_LAW_N], v.loss);
     }
+    cli_table_close(&t, !c->json && !st);
     precis_law_close(&law);
     if (st) {
         json_decref(rows);
@@ -477,17 +486,20 @@ static int compare_forms(cli *c, const char *laws)
     if (rc >= 0) return rc;
     qsort(rows, n, sizeof *rows, by_held);
     json_t *list = json_array();
-    if (!c->json) printf("%-14s %14s %14s %14s %10s\n", "form", "held out", "N 8x larger", "in sample", "starts");
+    cli_table t;
+    cli_table_open(&t, "form\theld out\tN 8x larger\tin sample\tstarts");
     for (size_t i = 0; i < n; i++) {
         const form_row *r = &rows[i];
         json_array_append_new(list, form_json(r));
-        if (!c->json && r->failed) printf("%-14s %s\n", r->name, r->why);
-        else if (!c->json)
-            printf("%-14s %14.5f %14.5f %14.5f %5zu/%zu\n", r->name, r->held, r->far, r->in, r->at, r->starts);
+        if (!r->failed)
+            cli_table_row(&t, "%s\t%.5f\t%.5f\t%.5f\t%zu/%zu", r->name, r->held, r->far, r->in, r->at, r->starts);
     }
+    cli_table_close(&t, !c->json);
+    for (size_t i = 0; i < n && !c->json; i++)
+        if (rows[i].failed) cli_row(4, "%s: %s", rows[i].name, rows[i].why);
     if (c->json) return cli_print_json(c, json_pack("{s:o}", "forms", list));
     json_decref(list);
-    printf("rmse of log losses; five parts by run, each held out once\n");
+    cli_row(4, "rmse of log losses; five parts by run, each held out once");
     return cli_done(c);
 }
 
@@ -497,7 +509,9 @@ static int compare_laws(cli *c, const char *laws)
     int rc = law_point(c, &p);
     if (rc >= 0) return rc;
     json_t *list = json_array();
-    if (!c->json) printf("%-22s %10s %10s %10s %10s %8s\n", "law", "loss", "16 bits", "training", "after", "N_eff/N");
+    bool outside = false;
+    cli_table t;
+    cli_table_open(&t, "law\tloss\t16 bits\ttraining\tafter\tN_eff/N");
     char all[1024] = "";
     for (size_t i = 0; !laws && precis_law_name(i); i++)
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? "," : "", precis_law_name(i));
@@ -520,10 +534,12 @@ static int compare_laws(cli *c, const char *laws)
         json_array_append_new(list, json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:b}", "law", name, "loss", v.loss,
                                               "loss16", law_real(v.loss16), "added", law_real(v.added), "ptq",
                                               law_real(v.ptq), "n_eff", law_real(v.n_eff), "outside", v.outside));
-        if (!c->json)
-            printf("%-22s %10.5f %10.5f %10.5f %10.5f %8.4f%s\n", name, v.loss, v.loss16, v.added,
-                   isnan(v.ptq) ? 0 : v.ptq, v.n_eff / p.v[PRECIS_LAW_N], v.outside ? "  outside its range" : "");
+        outside |= v.outside;
+        cli_table_row(&t, "%s%s\t%.5f\t%.5f\t%.5f\t%.5f\t%.4f", name, v.outside ? "*" : "", v.loss, v.loss16, v.added,
+                      isnan(v.ptq) ? 0 : v.ptq, v.n_eff / p.v[PRECIS_LAW_N]);
     }
+    cli_table_close(&t, !c->json);
+    if (outside && !c->json) cli_row(2, "* outside of where it was fitted");
     if (rc < 0 && !json_array_size(list) && !cli_lacks_memory(c))
         rc = cli_error(c, "no law speaks of this point: --N and --D are needed, and bits that a law knows");
     if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o}", "laws", list));

@@ -65,7 +65,7 @@ static int no_table(const cli *c, const char *table)
     cli_meant m = { .word = table };
     for (size_t t = 0; precis_list(NULL, t); t++) cli_meant_look(&m, precis_list(NULL, t));
     cli_meant_look(&m, "models");
-    return cli_usage(c, "no table \"%s\"%s; precis list names them", table, cli_meant_ask(&m, ask));
+    return cli_usage(c, "no table \"%s\"%s (precis list names them)", table, cli_meant_ask(&m, ask));
 }
 
 /* The names of a table, of a long one the first lines; rows that are sentences are counted. */

@@ -92,7 +92,7 @@ static int no_option(const cli *c, const char *arg)
     for (const cli_option *o = c->command->options; o->name; o++) cli_meant_look(&m, o->name);
     for (const cli_option *o = cli_common; o->name; o++) cli_meant_look(&m, o->name);
     const char *meant = cli_meant_ask(&m, ask);
-    return cli_usage(c, "no option %s%s; precis %s --help lists them", arg, *meant ? meant : had_by(word, other),
+    return cli_usage(c, "no option %s%s (precis %s --help lists them)", arg, *meant ? meant : had_by(word, other),
                      c->command->name);
 }
 
@@ -245,13 +245,13 @@ static int find_command(cli *c, int argc, char **argv, int *first)
         cli_meant_look(&m, cli_commands[i]->name);
     }
     if (!c->command)
-        return cli_usage(c, "no command \"%s\"%s; precis --help lists them", argv[1], cli_meant_ask(&m, ask));
+        return cli_usage(c, "no command \"%s\"%s (precis --help lists them)", argv[1], cli_meant_ask(&m, ask));
     if (!c->command->verbs || argc < 3 || argv[2][0] == '-') return -1;
     m = (cli_meant){ .word = argv[2] };
     const cli_command *const *v = c->command->verbs;
     for (; *v && strcmp(cli_verb_name(*v), argv[2]); v++) cli_meant_look(&m, cli_verb_name(*v));
     if (!*v)
-        return cli_usage(c, "no \"%s %s\"%s; precis %s --help lists what there is", argv[1], argv[2],
+        return cli_usage(c, "no \"%s %s\"%s (precis %s --help lists what there is)", argv[1], argv[2],
                          cli_meant_ask(&m, ask), argv[1]);
     c->command = *v;
     *first = 3;

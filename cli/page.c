@@ -12,7 +12,7 @@ static const char style[] =
     "svg{width:100%;height:auto;border:1px solid #ddd}figcaption{font-size:.9rem;color:#444}"
     "table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem .6rem;text-align:left;"
     "border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "pre{white-space:pre-wrap;background:#f6f6f6;padding:.6rem;font-size:.85rem}.t{overflow-x:auto}"
+    "pre{white-space:pre-wrap;background:#f6f6f6;padding:.6rem;font-size:.85rem}.t{overflow-x:auto;margin-top:1rem}"
     "p{overflow-wrap:anywhere}";
 
 void page_begin(FILE *f, const char *title)

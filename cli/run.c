@@ -1,5 +1,6 @@
 /* precis run - text from a model: one prompt, or a chat on the terminal. */
 #include "talk.h"
+#include "term.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,9 +130,12 @@ int cli_talk_turn(cli_talk *u, const char *text)
     precis_status st = precis_chat_say(u->chat, "user", text);
     if (!st) st = precis_session_converse(u->s, u->chat, &forgotten, on_token, u);
     const int rc = finish(u, st);
-    if (forgotten && !u->c->quiet)
-        fprintf(stderr, "note: the context of %u tokens is full: the oldest %zu messages were dropped\n",
-                u->info.context, forgotten);
+    if (forgotten && !u->c->quiet) {
+        char note[128];
+        snprintf(note, sizeof note, "note: the context of %u tokens is full: the oldest %zu message%s dropped",
+                 u->info.context, forgotten, forgotten == 1 ? " was" : "s were");
+        cli_fold_error(note, 6);
+    }
     return rc;
 }
 

@@ -26,8 +26,7 @@ const char *cli_color(cli_ink ink)
     return shown ? codes[ink] : "";
 }
 
-/* Columns that bytes of UTF-8 take: one for each character, which is so for what precis prints. */
-static size_t columns_of(const char *s, size_t n)
+size_t cli_columns_of(const char *s, size_t n)
 {
     size_t columns = 0;
     for (size_t i = 0; i < n; i++) columns += ((unsigned char)s[i] & 0xc0) != 0x80;
@@ -45,7 +44,13 @@ static void fold(FILE *f, size_t width, const char *text, int at, int indent)
             p++;
             continue;
         }
-        size_t blanks = strspn(p, " "), n = strcspn(p + blanks, " \n"), wide = columns_of(p + blanks, n);
+        size_t blanks = strspn(p, " "), n = strcspn(p + blanks, " \n"), wide = cli_columns_of(p + blanks, n), comma = n;
+        if (wide + (size_t)indent > width) { /* a list without blanks goes on behind a comma */
+            while (comma && (p[blanks + comma - 1] != ',' ||
+                             cli_columns_of(p + blanks, comma) + (size_t)indent > width))
+                comma--;
+            if (comma) n = comma, wide = cli_columns_of(p + blanks, n);
+        }
         if (!first && column + blanks + wide > width) {
             fprintf(f, "\n%*s", indent, "");
             column = (size_t)indent;
@@ -68,6 +73,22 @@ void cli_fold_row(const char *row, int indent)
     if (isatty(STDOUT_FILENO)) cli_fold(row, 0, indent);
     else fputs(row, stdout);
     putchar('\n');
+}
+
+void cli_row(int indent, const char *fmt, ...)
+{
+    char row[4096];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(row, sizeof row, fmt, ap);
+    va_end(ap);
+    if (isatty(STDOUT_FILENO) && cli_columns_of(row, strlen(row)) > (size_t)cli_columns()) {
+        size_t n = strspn(row, " ");
+        for (const char *p = row + n; *p; p++)
+            if (*p != ' ' || n < 2 || row[n - 1] != ' ' || row[n - 2] != ' ') row[n++] = *p;
+        row[n] = 0;
+    }
+    cli_fold_row(row, indent);
 }
 
 void cli_fold_error(const char *text, int indent)
@@ -107,7 +128,7 @@ void cli_put_command(const char *line, int at)
     size_t end = note ? (size_t)(note - line) : strlen(line), column = (size_t)at;
     while (end && line[end - 1] == ' ') end--;
     const bool whole = !isatty(STDOUT_FILENO) && !getenv("COLUMNS"); /* a program reads it */
-    if (whole || column + columns_of(line, strlen(line)) <= width) {
+    if (whole || column + cli_columns_of(line, strlen(line)) <= width) {
         puts(line);
         return;
     }
@@ -121,8 +142,9 @@ void cli_put_command(const char *line, int at)
     for (const char *p = line + indent, *stop = line + end; p < stop; first = false) {
         const char *unit = word_end(p);
         const char *value = unit + strspn(unit, " ");
-        if (*p == '-' && value < stop && *value != '-') unit = word_end(value); /* an option and its value */
-        const size_t wide = columns_of(p, (size_t)(unit - p));
+        const char *both = value < stop ? word_end(value) : value; /* an option and its value, where there is room */
+        if (*p == '-' && *value != '-' && cli_columns_of(p, (size_t)(both - p)) + next + 2 <= width) unit = both;
+        const size_t wide = cli_columns_of(p, (size_t)(unit - p));
         if (first) column += (size_t)printf("%*s", (int)indent, "");
         else if (column + 1 + wide + 2 > width && column > next) printf(" \\\n%*s", (int)next, ""), column = next;
         else putchar(' '), column++;

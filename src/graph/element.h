@@ -58,7 +58,8 @@ typedef void pcs_block_fn(const precis_attr *attr, size_t n, const void *const *
 void pcs_elementwise(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_block_fn *fn);
 /* The same of f32, of one operand or of two, by a kernel; alpha is attribute 0. */
 void pcs_elements_of(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_function f);
-/* The derivative by one operand for n f32 elements, from the operands and from what eval made of them. */
+/* The derivative by one operand for n f32 elements, from the operands (as f32, whatever they are) and from what eval
+ * made of them. */
 typedef void pcs_slope_fn(const precis_attr *attr, size_t n, const float *const *in, const float *made, float *slope);
 /* Adds to the gradient of each operand that has one: slope[i] of input i, summed over the elements that an element of
  * it was spread to, in ascending order and in f64. */

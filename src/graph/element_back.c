@@ -50,9 +50,12 @@ static void products(const back *b, const int64_t *at, int64_t first, size_t n, 
     const uint32_t made = b->c->n_in;
     for (uint32_t i = 0; i < made; i++) {
         const int64_t stride = b->s.stride[i][b->s.dims - 1];
-        const float *x = (const float *)b->c->in[i].data + at[i] + first * stride;
-        for (size_t k = 0; stride != 1 && k < n; k++) rooms[i][k] = x[(int64_t)k * stride];
-        in[i] = stride == 1 ? x : rooms[i];
+        const pcs_arg *arg = &b->c->in[i];
+        const int64_t from = at[i] + first * stride;
+        const bool there = stride == 1 && arg->dtype == PCS_F32;
+        for (size_t k = 0; !there && k < n; k++)
+            rooms[i][k] = (float)pcs_real_at(arg, (size_t)(from + (int64_t)k * stride));
+        in[i] = there ? (const float *)arg->data + from : rooms[i];
     }
     b->slope(b->c->attr, n, in, (const float *)b->c->out[0].data + at[made] + first, slope);
     const float *d = b->d + at[made] + first;

@@ -1,5 +1,6 @@
-/* low.c - the recipes: bf16; int8 (SwitchBack, 2304.13013, with scales of 32 on both sides); FP8 by tiles (DeepSeek-V3,
- * 2412.19437, section 3.3); MXFP4 (Quartet, 2505.14669); NVFP4 (2509.25149). */
+/* low.c - the recipes: bf16; int8 (SwitchBack, 2304.13013, with a scale for each row of both operands, and gradients of
+ * weights in bf16); FP8 by tiles (DeepSeek-V3, 2412.19437, section 3.3); MXFP4 (Quartet, 2505.14669); NVFP4
+ * (2509.25149). */
 #include "graph/low.h"
 
 #include "graph/cast.h"
@@ -94,8 +95,8 @@ const pcs_low pcs_lows[] = {
       { { NULL, NULL, PCS_LOW_BF16 }, { NULL, NULL, PCS_LOW_BF16 }, { NULL, NULL, PCS_LOW_BF16 } },
       false },
     { "int8",
-      "forward int8, real; by inputs int8, real; by weights f32",
-      { { NULL, NULL, PCS_LOW_INT8 }, { NULL, NULL, PCS_LOW_INT8 }, { NULL, NULL, PCS_LOW_F32 } },
+      "forward int8, real; by inputs int8, real; by weights bf16, real",
+      { { NULL, NULL, PCS_LOW_INT8 }, { NULL, NULL, PCS_LOW_INT8 }, { NULL, NULL, PCS_LOW_BF16 } },
       false },
     { "fp8",
       "forward fp8, simulated; by inputs fp8, simulated; by weights fp8, simulated",

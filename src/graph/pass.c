@@ -6,35 +6,53 @@
 
 #define PASS(name) extern const pcs_pass pcs_pass_##name;
 #include "graph/passes.def"
-#undef PASS
 
 const pcs_pass *const pcs_passes[] = {
 #define PASS(name) &pcs_pass_##name,
 #include "graph/passes.def"
-#undef PASS
     NULL,
 };
 
-precis_status precis_graph_pass(precis_graph *g, const char *pass)
+static const pcs_pass *const preparing[] = {
+#define PASS(name)
+#define PREPARES(name) &pcs_pass_##name,
+#define LOWERS(name)
+#include "graph/passes.def"
+    NULL,
+};
+
+static const pcs_pass *const lowering[] = {
+#define PASS(name)
+#define PREPARES(name)
+#define LOWERS(name) &pcs_pass_##name,
+#include "graph/passes.def"
+    NULL,
+};
+
+static precis_status pass(precis_graph *g, const pcs_pass *p)
 {
-    const precis_status st = precis_graph_verify(g);
-    if (st) return st;
-    for (size_t i = 0; pcs_passes[i]; i++)
-        if (!strcmp(pcs_passes[i]->name, pass)) {
-            const precis_status r = pcs_passes[i]->run(g);
-            return r ? r : precis_graph_verify(g);
-        }
-    return pcs_fail(g->ctx, PRECIS_EINVAL, "no pass %s", pass);
+    const precis_status st = precis_graph_verify(g), r = st ? st : p->run(g);
+    return r ? r : precis_graph_verify(g);
 }
 
-precis_status pcs_graph_lower(precis_graph *g)
+precis_status precis_graph_pass(precis_graph *g, const char *name)
 {
-    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_convs",
-                                         "fuse_codes", "pack_recurrent" };
+    for (size_t i = 0; pcs_passes[i]; i++)
+        if (!strcmp(pcs_passes[i]->name, name)) return pass(g, pcs_passes[i]);
+    const precis_status st = precis_graph_verify(g);
+    return st ? st : pcs_fail(g->ctx, PRECIS_EINVAL, "no pass %s", name);
+}
+
+static precis_status each(precis_graph *g, const pcs_pass *const *list)
+{
     precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
+    for (; *list && !st; list++) st = pass(g, *list);
     return st;
 }
+
+precis_status pcs_graph_prepare(precis_graph *g) { return each(g, preparing); }
+
+precis_status pcs_graph_lower(precis_graph *g) { return each(g, lowering); }
 
 size_t pcs_value_uses(const precis_graph *g, precis_value v)
 {

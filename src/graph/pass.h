@@ -10,6 +10,8 @@ size_t pcs_value_uses(const precis_graph *g, precis_value v);
 precis_status pcs_node_become(precis_graph *g, pcs_node *n, const pcs_op *op, uint32_t n_in, const precis_value *in);
 /* A copy of the node's attributes with its end, which the node has from here on, to be changed. NULL: no memory. */
 precis_attr *pcs_node_own_attrs(precis_graph *g, pcs_node *n);
+/* The form of a float net of which nodes have integer counterparts. */
+precis_status pcs_graph_prepare(precis_graph *g);
 /* What a net of arrays is run as, and written as C: other nodes with the same bits, but that a clamp of sums in whole
  * numbers is exact where floats round. All dimensions are known. */
 precis_status pcs_graph_lower(precis_graph *g);

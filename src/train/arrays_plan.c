@@ -205,7 +205,7 @@ static precis_value source(const precis_graph *g, precis_value v)
 {
     while (g->values[v].node >= 0) {
         const pcs_node *n = &g->nodes[g->values[v].node];
-        if (n->out[0] != v || pcs_code_place_of(g, n) != PCS_CODES_SHARE) break;
+        if (n->out[0] != v || !pcs_code_place_moves(g, n)) break;
         v = n->in[0];
     }
     return v;

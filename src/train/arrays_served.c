@@ -177,7 +177,7 @@ static precis_status next_node(serving *s, const pcs_node *old, size_t i)
     else if (merged(s, i)) s->map[y] = s->map[old->in[0]];
     else st = put_node(s, old, old->n_in, in);
     if (st) return st;
-    if (pcs_code_place_of(s->g, old) == PCS_CODES_SHARE && s->carries[y] == PCS_NO_PARAMETER)
+    if (pcs_code_place_moves(s->g, old) && s->carries[y] == PCS_NO_PARAMETER)
         s->carries[y] = s->carries[old->in[0]]; /* codes that are moved stay codes */
     if (s->carries[y] == PCS_NO_PARAMETER) return PRECIS_OK;
     const precis_value coded = pair(s, &s->a->codes[s->carries[y]], s->g->values[y].name, s->map[y]);

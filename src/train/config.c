@@ -392,10 +392,23 @@ void pcs_train_config_close(pcs_train_config *c)
     if (c->arena.ctx) pcs_arena_free(&c->arena);
 }
 
+static precis_status optimizer_text(const pcs_train_config *c, pcs_buf *b)
+{
+    const pcs_optimizer_settings *s = &c->settings;
+    precis_status st =
+        pcs_buf_printf(b,
+                       ", \"optimizer\": \"%s\", \"lr\": %.17g, \"betas\": [%.17g, %.17g], \"optimizer_eps\": "
+                       "%.17g, \"decay\": %.17g, "
+                       "\"momentum\": %.17g, \"nesterov\": %d, \"clip\": %.17g",
+                       c->optimizer->name, c->rates.lr, s->beta1, s->beta2, s->eps, s->decay, s->momentum, s->nesterov,
+                       c->clip);
+    if (!st && c->optimizer->others) st = pcs_buf_printf(b, ", \"others_lr\": %.17g", c->others_lr);
+    return st;
+}
+
 precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
 {
     const pcs_llama_config *m = &c->model;
-    const pcs_optimizer_settings *s = &c->settings;
     precis_status st =
         pcs_buf_printf(b,
                        "{\"width\": %lld, \"layers\": %lld, \"heads\": %lld, \"kv_heads\": %lld, \"hidden\": %lld, "
@@ -409,14 +422,7 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
                             "\"steps\": %llu, \"seed\": %llu",
                             c->language, (unsigned long long)c->language_seed, (unsigned long long)c->context,
                             (unsigned long long)c->batch, (unsigned long long)c->steps, (unsigned long long)c->seed);
-    if (!st)
-        st = pcs_buf_printf(b,
-                            ", \"optimizer\": \"%s\", \"lr\": %.17g, \"betas\": [%.17g, %.17g], \"optimizer_eps\": "
-                            "%.17g, \"decay\": %.17g, "
-                            "\"momentum\": %.17g, \"nesterov\": %d, \"clip\": %.17g",
-                            c->optimizer->name, c->rates.lr, s->beta1, s->beta2, s->eps, s->decay, s->momentum,
-                            s->nesterov, c->clip);
-    if (!st && c->optimizer->others) st = pcs_buf_printf(b, ", \"others_lr\": %.17g", c->others_lr);
+    if (!st) st = optimizer_text(c, b);
     if (!st)
         st = pcs_buf_printf(b, ", \"schedule\": \"%s\", \"warmup\": %llu, \"final\": %.17g", c->schedule->name,
                             (unsigned long long)c->rates.warmup, c->rates.final);

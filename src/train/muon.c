@@ -56,7 +56,7 @@ static void tile_of(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-static void multiply(precis_ctx *ctx, matrix_product *j)
+static void product_of(precis_ctx *ctx, matrix_product *j)
 {
     const size_t panels = (j->m + 15) / 16;
     pcs_for(ctx, panels, 1, panel_of, j);
@@ -75,10 +75,10 @@ static void steps(precis_ctx *ctx, const pcs_kernels *kernels, const newton_schu
                    fourths = { kernels, square, square, of->panels, mix, n, n, n, ldn, ldn, ldn, false },
                    moved = { kernels, mix, x, of->panels, next, n, n, m, ldn, ldm, ldm, false };
     for (int s = 0; s < 5; s++) {
-        multiply(ctx, &squares);
-        multiply(ctx, &fourths);
+        product_of(ctx, &squares);
+        product_of(ctx, &fourths);
         for (size_t i = 0; i < n * ldn; i++) mix[i] = b * square[i] + c * mix[i];
-        multiply(ctx, &moved);
+        product_of(ctx, &moved);
         for (size_t i = 0; i < n * ldm; i++) x[i] = a * x[i] + next[i];
     }
 }

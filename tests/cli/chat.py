@@ -47,6 +47,14 @@ class Terminal:
     def send(self, text):
         os.write(self.fd, text.encode())
 
+    def paste(self, text):
+        """In pieces, while what the terminal shows is read: a pseudo-terminal holds little."""
+        data = ("\x1b[200~" + text + "\x1b[201~").encode()
+        while data:
+            if select.select([], [self.fd], [], 0.01)[1]:
+                data = data[os.write(self.fd, data[:1024]):]
+            self.read(0)
+
     def say(self, text):
         """A line, and the prompt of the next one."""
         self.send(text + "\r")
@@ -107,6 +115,8 @@ t = Terminal("--temp", "0", "-n", "4", "--ctx", "64")
 t.until(r"2004h")
 long = " ".join(f"word{i}" for i in range(2500))
 check("context" in t.say("\x1b[200~" + long + "\x1b[201~"), "a message longer than the context is refused")
+t.paste("x" * ((1 << 20) + 1))
+check("1048577 characters" in t.until("at once|2004h"), "a paste that is too long is left out, and not cut")
 # a full context: the oldest turns go, and it is said
 notes = [t.say(f"Number {i} was a very good year for the people of the town.") for i in range(6)]
 check(any("the oldest 2 messages were dropped" in n for n in notes), f"a full context: {notes}")

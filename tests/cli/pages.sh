@@ -29,6 +29,11 @@ for f in figures:
     assert ticks and label not in ticks
     if label.split(",")[0] in ("run", "layer", "scored token", "threads"):
         assert all(float(t).is_integer() for t in ticks), f"there is no {label} {ticks}"
+    numbers = [t for t in root.iter(ns + "text") if t.get("text-anchor") == "end"]
+    cut = [t.text for t in numbers if float(t.get("x")) < 7 * len(t.text)]
+    assert not cut and not any(re.search(r"e[+-]0", t.text) for t in numbers), f"numbers: {cut}"
+    heights = sorted(float(t.get("y")) for t in numbers)
+    assert all(b - a >= 12 for a, b in zip(heights, heights[1:])), f"numbers over one another: {heights}"
     assert re.search(r' d="M[0-9]', f) or "<circle" in f, "an empty figure"
 P
 }

@@ -30,12 +30,22 @@ while IFS="$(printf '\t')" read -r kind line; do
         make -n -f Makefile ${line#make} >/dev/null 2>"$work/err" || { echo "no target: $line"; failed=1; } ;;
     run-export*) eval "$line" ;;
     run-*) # the first command stands before the installation: its program is the one that is tested
-        PATH=$PWD/build:$PATH sh -c "$line" >"$work/out" 2>"$work/err" </dev/null || { echo "exit $?: $line"; head -3 "$work/err"; failed=1; } ;;
+        PATH=$PWD/build:$PATH sh -c "$line" >"$work/out" 2>"$work/err" </dev/null || { echo "exit $?: $line"; head -3 "$work/err"; failed=1; }
+        [ -s "$work/first" ] || cp "$work/out" "$work/first" ;;
     network-*)
         if [ -n "${PRECIS_NETWORK:-}" ]; then sh -c "$line" >"$work/out" 2>"$work/err" || { echo "exit $?: $line"; failed=1; }
         else echo "SKIP (network; PRECIS_NETWORK=1 runs it) $line"; fi ;;
     esac
 done <"$work/commands"
+# what the page shows below its first command is what that prints: the same bytes and figures on every machine
+python3 - README.md "$work/first" <<'P' || failed=1
+import re, sys
+shown = re.search(r"^```sh\n.*?^```\n```\n(.*?)^```$", open(sys.argv[1], encoding="utf-8").read(), re.M | re.S).group(1).splitlines()
+printed = open(sys.argv[2], encoding="utf-8").read().splitlines()
+other = [line for line in shown if line not in printed]
+if other or len(shown) < 10:
+    sys.exit("README.md shows what is not printed:\n" + "\n".join(other))
+P
 for made in small.gguf q4.gguf lost.html plan.json plan.html; do [ -s $made ] || { echo "no $made was made"; failed=1; }; done
 # the first screen shows a loss that nobody notices, and says the truth about it
 "$PWD/build/precis" eval small.gguf --against models/gutenberg-7m --chunks 20 --json >"$work/out" 2>/dev/null

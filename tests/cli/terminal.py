@@ -16,6 +16,15 @@ text = open(os.path.join(source, "data", "eval.txt"), encoding="utf-8").read()[:
 open(os.path.join(work, "t.txt"), "w", encoding="utf-8").write(text)
 subprocess.run([precis, "convert", model, "-o", os.path.join(work, "m.gguf"), "-q"], check=True, stdout=subprocess.DEVNULL)
 
+subprocess.run([precis, "quant", "m.gguf", "--type", "Q4_0", "--no-calib", "--no-eval", "-o", "q.gguf", "-q"], check=True, cwd=work,
+               stdout=subprocess.DEVNULL)
+
+with open(os.path.join(work, "runs.csv"), "w", encoding="utf-8") as f:  # of Hoffmann et al.'s form
+    f.write("N,D,loss\n")
+    for n in 1e7, 3e7, 1e8, 3e8, 1e9:
+        for d in 1e9, 3e9, 1e10, 3e10:
+            f.write(f"{n},{d},{1.69 + 406.4 / n ** 0.34 + 410.7 / d ** 0.28 + 1e-4 * ((n + d) % 7)}\n")
+
 # What is typed, by a name; those whose words do not depend on the width are compared with what a pipe gets.
 COMMANDS = {
     "help": "precis --help",
@@ -33,9 +42,31 @@ COMMANDS = {
     "quant": "precis quant m.gguf --type Q4_K_M -o WIDTH.gguf --calib t.txt --text t.txt",
     "eval": "precis eval WIDTH.gguf --against m.gguf --text t.txt",
     "advise": "precis law advise --N 8B --D 15T",
+    "tables": "precis law advise --N 8B --D 15T --tables",
+    "law_list": "precis law list",
+    "law_one": "precis law list kumar; precis law list dremov",
+    "law_predict": "precis law predict --N 1e9 --D 2e10 --bits 4",
+    "law_optimal": "precis law optimal --compute 1e22 --tokens-inference 1e12",
+    "law_critical": "precis law critical --N 8e9 --bits 4",
+    "law_isoloss": "precis law isoloss --law chinchilla --loss 2.1",
+    "law_isocost": "precis law isocost --compute 1e21",
+    "law_compare": "precis law compare --N 1e9 --D 2e10 --bits 4",
+    "law_fit": "precis law fit runs.csv --bootstrap 4 --profile --holdout",
+    "law_plot": "precis law plot",
+    "keys": "precis inspect m.gguf --keys",
+    "tensors": "precis inspect m.gguf --tensors",
+    "overflow": "precis inspect q.gguf --overflow",
+    "profile": "precis profile m.gguf --calib t.txt -o WIDTH.json",
+    "dry_run": "precis quant m.gguf --type Q4_K_M --dry-run --no-calib",
+    "convert": "precis convert q.gguf --format safetensors -o WIDTH",
     "bench": "precis bench m.gguf --prompt 16 --gen 8",
     "refused": "precis quant m.gguf --type Q4_L -o x.gguf; precis quant m.gguf --max-size 1M -o x.gguf; precis qant",
 }
+WORDS = subprocess.run([precis, "law", "--help"], check=True, capture_output=True, text=True).stdout
+for command in re.findall(r"^  ([a-z]+) ", subprocess.run([precis, "--help"], check=True, capture_output=True, text=True).stdout, re.M):
+    COMMANDS.setdefault("help_" + command, f"precis {command} --help")
+for word in re.findall(r"^  precis law ([a-z]+) ", WORDS, re.M):
+    COMMANDS["help_law_" + word] = f"precis law {word} --help"
 SAME_WORDS = ["help_eval", "help_list", "inspect", "list_limits", "list_parts", "list_pairs", "list_ops", "list_models", "advise"]
 
 

@@ -166,5 +166,6 @@ for size in 100 4000 9000; do
     head -c $size float.onnx >short.onnx
     expect 3 "$precis" train config.json -o short.onnx --resume
 done
+python3 "$(dirname "$0")/train_nets.py" "$precis" "$work/nets" || failed=1
 [ $failed = 0 ] && echo "$n commands"
 exit $failed

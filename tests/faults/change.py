@@ -1,5 +1,5 @@
 # change.py IN OUT CHANGE...: a copy of a safetensors folder in BF16 with changed weights.
-# nan:TENSOR:INDEX  inf:TENSOR:INDEX  times:TENSOR:N (all by 2^N)  cut:N (inner width of the MLP)
+# nan:TENSOR:INDEX  inf:TENSOR:INDEX  huge:TENSOR:INDEX (-3e5)  times:TENSOR:N (all by 2^N)  cut:N (inner width of the MLP)
 import json, os, shutil, struct, sys
 
 def read(path):
@@ -52,5 +52,5 @@ for change in changes:
     elif what == 'times':
         times(tensors[name][2], int(more[0]))
     else:
-        struct.pack_into('<H', tensors[name][2], 2 * int(more[0]), {'nan': 0x7fc0, 'inf': 0x7f80}[what])
+        struct.pack_into('<H', tensors[name][2], 2 * int(more[0]), {'nan': 0x7fc0, 'inf': 0x7f80, 'huge': 0xc892}[what])
 write(os.path.join(out, 'model.safetensors'), tensors, meta)

@@ -29,4 +29,12 @@ quant 3 --type "$big=F16,*=Q8_0" -q
 has err "BF16 holds it"
 quant 0 --type "$big=BF16,*=Q8_0" -q
 quant 2 --type Q4_0 --strict -q
+# one number of a tensor, wherever it stands in its row
+for column in 17 735 751; do
+    rm -rf "$work/m"
+    python3 "$root/tests/faults/change.py" "$model" "$work/m" cut:752 \
+        huge:model.layers.2.mlp.down_proj.weight:$((3 * 752 + column))
+    quant 0 --type Q4_0 -q
+    typed $big BF16
+done
 exit $failed

@@ -35,8 +35,9 @@ typedef struct {
 #define LIST(name, list) { name, PRECIS_ATTR_LIST, 0, 0, list, sizeof(list) / sizeof *(list), NULL, -1 }
 static const int64_t twos[] = { 2, 2 }, threes[] = { 3, 3 }, uneven[] = { 2, 1 }, pads_of_two[] = { 1, 0, 1, 2 },
                      pads_of_one[] = { 1, 1, 1, 1 }, one_two[] = { 1, 2 }, five[] = { 5 }, two[] = { 2 },
-                     axes[] = { 0, 2 }, last[] = { -1 }, turns[] = { 2, 0, 1 }, starts[] = { 1, 4 }, sizes[] = { 2, 3 },
-                     steps[] = { 1, -2 }, around[] = { 1, -1, 2, 2 };
+                     axes[] = { 0, 2 }, last[] = { -1 }, last_one[] = { 1 }, turns[] = { 2, 0, 1 },
+                     starts[] = { 1, 4 }, sizes[] = { 2, 3 }, steps[] = { 1, -2 }, around[] = { 1, -1, 2, 2 },
+                     spread[] = { 3, 4, 5 }, larger[] = { 2, 3, 6, 10 }, smaller[] = { 1, 2, 2, 4 };
 
 static const gradient_case cases[] = {
 #include "elements.inc"
@@ -282,6 +283,14 @@ static precis_value make_input(precis_graph *g, const operand *o, void **data, u
         memcpy(*data, shape, sizeof shape);
         return pcs_graph_codes(g, "k", &(pcs_code_value){ PCS_I64, 1, o->shape, *data, &(pcs_affine){ 0 } });
     }
+    if (strchr("BZG", o->kind)) {
+        const bool truth = o->kind == 'B';
+        for (size_t i = 0; i < n; i++)
+            if (truth) ((uint8_t *)*data)[i] = i % 3 != 1;
+            else ((float *)*data)[i] = o->kind == 'G' ? i >= n / 2 : i < 2 ? 1 : o->size;
+        const pcs_dtype dtype = truth ? PCS_BOOL : PCS_F32;
+        return pcs_graph_codes(g, "k", &(pcs_code_value){ dtype, o->dims, o->shape, *data, &(pcs_affine){ 0 } });
+    }
     int32_t *whole = *data;
     for (size_t i = 0; i < n; i++)
         whole[i] = o->kind == 'I'   ? (int32_t)(i * 5 + 1) % o->most
@@ -360,7 +369,8 @@ static void open_case(precis_ctx *ctx, precis_graph *g, const gradient_case *t, 
         *a = (pcs_arg){ .dtype = v->dtype, .dims = v->dims, .data = i < n ? data[i] : NULL };
         memcpy(a->shape, v->shape, sizeof v->shape);
         if (i >= n) a->data = calloc((size_t)pcs_arg_count(a) + 16, 8);
-        if (i < n && v->dtype == PCS_F32) b->grad[i] = calloc((size_t)pcs_arg_count(a) + 1, 4);
+        const bool wanted = i < n && v->dtype == PCS_F32 && !strchr("ZG", t->in[i].kind);
+        if (wanted) b->grad[i] = calloc((size_t)pcs_arg_count(a) + 1, 4);
     }
     static pcs_kernels kernels;
     kernels = pcs_kernels_for(ctx->cpu);

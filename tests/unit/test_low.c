@@ -77,14 +77,14 @@ static double error(const low_net *n, int which, int draws)
 }
 
 /* Half a unit of each operand's last place, over the root of 3 and times the root of 2 operands: 2^-9 of bf16; 1/254 of
- * the largest of 32 for int8, some 2.5 of the root mean square; 2^-4 of E4M3; 1/4 to 1/12 of E2M1. By chance it is
+ * the largest of a row for int8, some 2.7 of the root mean square; 2^-4 of E4M3; 1/4 to 1/12 of E2M1. By chance it is
  * twice that. */
 static void test_errors(void **state)
 {
     (void)state;
     static const struct { const char *as; double most[3], least; int draws; } cases[] = {
         { "bf16", { 0.003, 0.003, 0.003 }, 1e-4, 1 },
-        { "int8", { 0.012, 0.012, 1e-6 }, 1e-8, 1 },
+        { "int8", { 0.012, 0.012, 3e-3 }, 1e-8, 1 },
         { "fp8", { 0.05, 0.05, 0.05 }, 0.01, 1 },
         { "nvfp4", { 0.2, 0.3, 0.3 }, 0.05, 1 },
         { "mxfp4", { 1e-6, 0.6, 0.6 }, 1e-8, 1 },

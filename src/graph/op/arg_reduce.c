@@ -1,6 +1,6 @@
 /* arg_reduce - where the largest (or, least=1, the smallest) along an axis stands, as I64: the first, or with last=1
  * the last. */
-#include "graph/element.h"
+#include "graph/op/lines.h"
 
 enum { AXIS, KEEP, LEAST, LAST };
 
@@ -31,13 +31,11 @@ static bool before(const pcs_arg *x, size_t a, size_t b, bool least)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0];
-    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
+    const pcs_lines l = pcs_lines_of(x, c->attr[AXIS].integer);
     const bool least = c->attr[LEAST].integer != 0, last = c->attr[LAST].integer != 0;
-    int64_t dense[PCS_GRAPH_DIMS];
-    pcs_dense(x->dims, x->shape, dense);
-    const int64_t inner = dense[axis], n = x->shape[axis], count = pcs_arg_count(&c->out[0]);
+    const int64_t inner = l.step, n = l.n, count = pcs_arg_count(&c->out[0]);
     for (int64_t i = ith; i < count; i += nth) {
-        const int64_t from = i / inner * inner * n + i % inner;
+        const int64_t from = pcs_line_at(&l, i, n);
         int64_t best = 0;
         for (int64_t k = 1; k < n; k++) {
             const size_t a = (size_t)(from + k * inner), b = (size_t)(from + best * inner);

@@ -51,6 +51,14 @@ static void add(const pcs_window *w, float v, const float *taps, const int64_t *
         }
 }
 
+/* Where place i of x begins in the result. */
+static void begin_of(const pcs_window *w, int64_t i, int64_t *at)
+{
+    at[0] = i / (w->out[1] * w->out[2]) * w->stride[0] - w->pad[0];
+    at[1] = i / w->out[2] % w->out[1] * w->stride[1] - w->pad[1];
+    at[2] = i % w->out[2] * w->stride[2] - w->pad[2];
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *wt = &c->in[1], *out = &c->out[0];
@@ -66,17 +74,66 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             const float *from = (const float *)x->data + (batch * x->shape[1] + channel) * w.places,
                         *taps = (const float *)wt->data + (channel * per + o % per) * w.taps;
             for (int64_t i = 0; i < w.places; i++) {
-                const int64_t at[PCS_WINDOW] = { i / (w.out[1] * w.out[2]) * w.stride[0] - w.pad[0],
-                                                 i / w.out[2] % w.out[1] * w.stride[1] - w.pad[1],
-                                                 i % w.out[2] * w.stride[2] - w.pad[2] };
+                int64_t at[PCS_WINDOW];
+                begin_of(&w, i, at);
                 add(&w, from[i], taps, at, y);
             }
         }
     }
 }
 
+/* The element of a plane of the result that place i of x reaches by a tap, or -1. */
+static int64_t reached(const pcs_window *w, int64_t i, int64_t tap)
+{
+    int64_t at[PCS_WINDOW];
+    begin_of(w, i, at);
+    at[0] += tap / (w->kernel[1] * w->kernel[2]) * w->dilation[0];
+    at[1] += tap / w->kernel[2] % w->kernel[1] * w->dilation[1];
+    at[2] += tap % w->kernel[2] * w->dilation[2];
+    for (uint32_t k = 0; k < PCS_WINDOW; k++)
+        if (at[k] < 0 || at[k] >= w->in[k]) return -1;
+    return (at[0] * w->in[1] + at[1]) * w->in[2] + at[2];
+}
+
+/* Planes of x, of w and numbers of the bias, one thread's each; sums over all the rest in ascending order, in f64. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *wt = &c->in[1], *out = &c->out[0];
+    const pcs_window w = pcs_window_of(c->attr, out, x, wt->shape + 2);
+    const int64_t outs = out->shape[1], per = wt->shape[1], ins = x->shape[1],
+                  in_group = ins / c->attr[GROUPS].integer;
+    for (int64_t p = ith; p < x->shape[0] * ins && g->in[0]; p += nth)
+        for (int64_t i = 0; i < w.places; i++) {
+            double sum = 0;
+            for (int64_t t = 0; t < per * w.taps; t++) {
+                const int64_t o = p % ins / in_group * per + t / w.taps, r = reached(&w, i, t % w.taps);
+                if (r >= 0)
+                    sum += (double)g->out[0][(p / ins * outs + o) * w.area + r] *
+                           (double)((const float *)wt->data)[p % ins * per * w.taps + t];
+            }
+            g->in[0][p * w.places + i] += (float)sum;
+        }
+    for (int64_t t = ith; t < ins * per * w.taps && g->in[1]; t += nth) {
+        const int64_t k = t / (per * w.taps), o = k / in_group * per + t / w.taps % per;
+        double sum = 0;
+        for (int64_t s = 0; s < x->shape[0] * w.places; s++) {
+            const int64_t batch = s / w.places, i = s % w.places, r = reached(&w, i, t % w.taps);
+            if (r >= 0)
+                sum += (double)g->out[0][(batch * outs + o) * w.area + r] *
+                       (double)((const float *)x->data)[(batch * ins + k) * w.places + i];
+        }
+        g->in[1][t] += (float)sum;
+    }
+    for (int64_t o = ith; o < outs && c->n_in > 2 && g->in[2]; o += nth) {
+        double sum = 0;
+        for (int64_t s = 0; s < out->shape[0] * w.area; s++)
+            sum += (double)g->out[0][(s / w.area * outs + o) * w.area + s % w.area];
+        g->in[2][o] += (float)sum;
+    }
+}
+
 const pcs_op pcs_op_conv_transpose = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "conv_transpose",
     .min_in = 2,
     .max_in = 3,

@@ -1,6 +1,6 @@
 /* cumulate - sums (or products) of all elements up to each along an axis; exclusive: without it; reverse: from the end.
  */
-#include "graph/element.h"
+#include "graph/op/lines.h"
 
 enum { AXIS, EXCLUSIVE, REVERSE, PRODUCT };
 
@@ -34,16 +34,39 @@ static void one(const pcs_call *c, int64_t from, int64_t step, int64_t n)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const pcs_arg *x = &c->in[0];
-    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
-    int64_t dense[PCS_GRAPH_DIMS];
-    pcs_dense(x->dims, x->shape, dense);
-    const int64_t n = x->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
-    for (int64_t i = ith; i < count; i += nth) one(c, i / step * step * n + i % step, step, n);
+    const pcs_lines l = pcs_lines_of(&c->in[0], c->attr[AXIS].integer);
+    for (int64_t i = ith; i < l.count; i += nth) one(c, pcs_line_at(&l, i, l.n), l.step, l.n);
+}
+
+/* The k-th element's gradient: the sum over results that it is in, of each times the other factors, if any. */
+static double of_element(const pcs_call *c, const float *d, const size_t *at, int64_t n, int64_t k)
+{
+    const bool product = c->attr[PRODUCT].integer != 0, exclusive = c->attr[EXCLUSIVE].integer != 0;
+    double others = 1, sum = 0;
+    for (int64_t j = 0; product && j < k; j++) others *= pcs_real_at(&c->in[0], at[0] + (size_t)j * at[1]);
+    for (int64_t j = k; j < n; j++) {
+        if (!exclusive || j > k) sum += (double)d[at[0] + (size_t)j * at[1]] * others;
+        if (product && j + !exclusive < n && j + !exclusive > k)
+            others *= pcs_real_at(&c->in[0], at[0] + (size_t)(j + !exclusive) * at[1]);
+    }
+    return sum;
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_lines l = pcs_lines_of(&c->in[0], c->attr[AXIS].integer);
+    const int64_t n = l.n, step = l.step;
+    for (int64_t i = ith; i < l.count && g->in[0]; i += nth) {
+        const int64_t from = pcs_line_at(&l, i, n);
+        const bool turned = c->attr[REVERSE].integer != 0;
+        const size_t at[] = { (size_t)(turned ? from + (n - 1) * step : from), (size_t)(turned ? -step : step) };
+        for (int64_t k = 0; k < n; k++)
+            g->in[0][at[0] + (size_t)k * at[1]] += (float)of_element(c, g->out[0], at, n, k);
+    }
 }
 
 const pcs_op pcs_op_cumulate = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "cumulate",
     .min_in = 1,
     .max_in = 1,

@@ -180,7 +180,60 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_einsum = { .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "einsum",
+/* The labels' indices at element e of operand k; false: two indices of one letter differ, so that nothing has it. */
+static bool indices_of(const pcs_call *c, const loops *l, uint32_t k, int64_t e, int64_t *index)
+{
+    bool set[LABELS] = { false };
+    memset(index, 0, LABELS * sizeof *index);
+    for (uint32_t d = c->in[k].dims; d-- > 0; e /= c->in[k].shape[d]) {
+        const uint32_t at = l->p.at[k][d];
+        if (c->in[k].shape[d] == 1) continue;
+        if (set[at] && index[at] != e % c->in[k].shape[d]) return false;
+        index[at] = e % c->in[k].shape[d];
+        set[at] = true;
+    }
+    return true;
+}
+
+/* What operand k is multiplied with on its way to the results, over all labels that it does not have. */
+static double of_operand(const pcs_call *c, const loops *l, uint32_t k, const float *d, int64_t *index)
+{
+    const uint32_t *out = l->p.at[c->n_in];
+    uint32_t others[LABELS], n = 0;
+    int64_t count = 1;
+    double sum = 0;
+    for (uint32_t i = 0; i < l->p.labels; i++)
+        if (!l->stride[k][i]) others[n++] = i, count *= l->p.sizes[i];
+    for (int64_t s = 0; s < count; s++) {
+        int64_t left = s, to = 0;
+        for (uint32_t i = n; i-- > 0; left /= l->p.sizes[others[i]]) index[others[i]] = left % l->p.sizes[others[i]];
+        for (uint32_t i = 0; i < c->out[0].dims; i++) to = to * c->out[0].shape[i] + index[out[i]];
+        double v = (double)d[to];
+        for (uint32_t j = 0; j < c->n_in; j++) {
+            int64_t at = 0;
+            for (uint32_t i = 0; i < l->p.labels; i++) at += index[i] * l->stride[j][i];
+            if (j != k) v *= pcs_real_at(&c->in[j], (size_t)at);
+        }
+        sum += v;
+    }
+    return sum;
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    loops l;
+    prepare(c, &l);
+    for (uint32_t k = 0; k < c->n_in; k++) {
+        uint64_t begin, end;
+        int64_t index[LABELS];
+        pcs_share((uint64_t)pcs_arg_count(&c->in[k]), 4, ith, nth, &begin, &end);
+        for (uint64_t e = begin; e < end && g->in[k]; e++)
+            if (indices_of(c, &l, k, (int64_t)e, index))
+                g->in[k][e] += (float)of_operand(c, &l, k, g->out[0], index);
+    }
+}
+
+const pcs_op pcs_op_einsum = { .backward = backward, .name = "einsum",
                                .min_in = 1,
                                .max_in = OPERANDS_MOST,
                                .attrs = PCS_ATTR_TABLE(PCS_TEXT("equation", "")),

@@ -32,7 +32,18 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_move(y, x, 0, strides, ith, nth);
 }
 
+static void ones_of(const precis_attr *attr, size_t n, const float *const *in, const float *made, float *slope)
+{
+    (void)attr, (void)in, (void)made;
+    for (size_t i = 0; i < n; i++) slope[i] = 1;
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    pcs_elementwise_back(c, g, ith, nth, (pcs_slope_fn *const[]){ ones_of });
+}
+
 const pcs_op pcs_op_expand = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "expand", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_LIST("shape")), .infer = infer, .eval = eval
 };

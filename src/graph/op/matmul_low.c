@@ -10,6 +10,7 @@
 #include "graph/op/share_table.h"
 #include "graph/turn.h"
 #include "kernel/bf16.h"
+#include "kernel/int8.h"
 
 enum { AS, PLACE };
 
@@ -23,6 +24,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (x->dtype != PCS_F32 || x->dims < 1 || w->dtype != PCS_F32 || w->dims != 2 ||
         x->shape[x->dims - 1] != w->shape[1])
         return pcs_op_fail(g, n, "takes x[..., k] and w[n, k]");
+    if (w->shape[0] > PCS_INT8_MOST || w->shape[1] > PCS_INT8_MOST)
+        return pcs_op_fail(g, n, "has rows of more than %d numbers", (int)PCS_INT8_MOST);
     if (draw->dtype != PCS_I32 || draw->dims != 1) return pcs_op_fail(g, n, "its third input is not i32 [1]");
     out->dims = x->dims;
     memcpy(out->shape, x->shape, sizeof x->shape);
@@ -46,8 +49,9 @@ static size_t room(size_t m, size_t columns, size_t depth)
 {
     const size_t ld = up(depth, 32), row = up(columns, 128) + 128;
     return 4 * (m * ld + row * ld + m * row) + (size_t)pcs_act_bytes(m, pcs_chunks(ld)) +
-           (size_t)pcs_act_bf16_bytes(m, ld) + pcs_mp_scratch(ld) + pcs_mp_bf16_scratch(ld) + 4 * 64 * ld +
-           up(columns, 16) * (ld / 32 * 34) + 4096;
+           (size_t)pcs_act_bf16_bytes(m, ld) + (size_t)pcs_act_int8_bytes(m, ld) + pcs_mp_int8_scratch(ld) +
+           (size_t)pcs_act_int8_bytes(PCS_INT8_ROWS, ld) + ld +
+           pcs_mp_bf16_scratch(ld) + 4 * 64 * ld + up(columns, 16) * (ld + 64) + 4096;
 }
 
 static uint64_t seed_of(const product *p, int side)
@@ -62,17 +66,36 @@ static char *aligned(char *mem) { return mem + (64 - (uintptr_t)mem % 64) % 64; 
 /* y[m][n], in rows of ldy numbers, of rows a [m][ld] and b [n][ld]. */
 typedef struct { const float *a, *b; size_t m, n; float *y; size_t ldy; } rectangle;
 
+/* Rows as those of a type, their codes by what activations get theirs by: 16 rows at a time, in a tile. */
+static void encode_rows(const pcs_kernels *k, const rectangle *r, size_t ld, uint8_t *codes, char *mem)
+{
+    const pcs_format *f = pcs_format_by_name("INT8_C");
+    const size_t row = (size_t)pcs_row_bytes(f, ld);
+    const pcs_act_int8 act = pcs_act_int8_in(mem, PCS_INT8_ROWS, ld);
+    int8_t *line = (int8_t *)mem + pcs_act_int8_bytes(PCS_INT8_ROWS, ld);
+    for (size_t i = 0; i < r->n; i += PCS_INT8_ROWS) {
+        const size_t count = r->n - i < PCS_INT8_ROWS ? r->n - i : PCS_INT8_ROWS;
+        k->act_int8(&(pcs_act_int8_args){ r->b + i * ld, ld, count, 0, count, act });
+        for (size_t t = 0; t < count; t++) {
+            const pcs_act_int8 one = pcs_act_int8_row(&act, ld, t);
+            for (size_t s = 0; s < pcs_int8_steps(ld); s++)
+                memcpy(line + s * PCS_INT8_STEP, one.q + s * PCS_INT8_TILE, PCS_INT8_STEP);
+            f->pack_row(ld, line, one.d[0], 0, codes + (i + t) * row);
+        }
+    }
+}
+
+/* Rows of both operands have one scale each (kernel/int8.h). */
 static void multiply_int8(const pcs_kernels *k, const rectangle *r, size_t ld, char *mem)
 {
-    const pcs_format *f = pcs_format_by_name("Q8_0");
-    const size_t chunks = pcs_chunks(ld), row = (size_t)pcs_row_bytes(f, ld);
-    const pcs_act act = pcs_act_in(mem, r->m, chunks);
-    uint8_t *codes = (uint8_t *)aligned(mem + pcs_act_bytes(r->m, chunks));
-    for (size_t i = 0; i < r->n; i++) pcs_encode_nearest(f, ld, r->b + i * ld, codes + i * row);
-    k->quantize_act(&(pcs_quantize_act_args){ r->a, ld, 0, r->m, act });
-    pcs_act_interleave(&act, chunks, r->m, 0, r->m);
-    k->mp(&(pcs_mp_args){ f, codes, row, ld, 0, r->n, r->m, act, r->y, r->ldy, NULL,
-                          aligned((char *)codes + r->n * row), false });
+    const pcs_format *f = pcs_format_by_name("INT8_C");
+    const size_t row = (size_t)pcs_row_bytes(f, ld);
+    const pcs_act_int8 act = pcs_act_int8_in(mem, r->m, ld);
+    uint8_t *codes = (uint8_t *)aligned(mem + pcs_act_int8_bytes(r->m, ld));
+    encode_rows(k, r, ld, codes, aligned((char *)codes + up(r->n, 16) * row));
+    k->act_int8(&(pcs_act_int8_args){ r->a, ld, r->m, 0, r->m, act });
+    k->mp_int8(&(pcs_mp_int8_args){ f, codes, row, ld, 0, r->n, r->m, act, r->y, r->ldy, NULL,
+                                    aligned((char *)codes + up(r->n, 16) * row), false });
 }
 
 static void multiply_f32(const pcs_kernels *k, const rectangle *r, size_t ld, char *mem)

@@ -1,7 +1,7 @@
 /* normalize - softmax ("soft"), its logarithm ("log") or a one at the first largest ("hard") along an axis. Sums in
  * f64, in ascending order. */
 #include "base/fmath_more.h"
-#include "graph/element.h"
+#include "graph/op/lines.h"
 
 enum { AXIS, KIND };
 
@@ -43,26 +43,41 @@ static void normalize_one(const pcs_call *c, size_t from, size_t step, int64_t n
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0];
-    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
-    int64_t dense[PCS_GRAPH_DIMS];
-    pcs_dense(x->dims, x->shape, dense);
-    const int64_t n = x->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
-    const bool rows = x->dtype == PCS_F32 && step == 1 && c->attr[KIND].text[0] == 's';
+    const pcs_lines l = pcs_lines_of(x, c->attr[AXIS].integer);
+    const bool rows = x->dtype == PCS_F32 && l.step == 1 && c->attr[KIND].text[0] == 's';
     if (rows) { /* the last axis, in the same steps */
         uint64_t begin, end;
-        pcs_share((uint64_t)count, 1, ith, nth, &begin, &end);
-        c->kernels->softmax_rows(&(pcs_rows_args){ .x = (const float *)x->data + (int64_t)begin * n,
-                                                   .y = (float *)c->out[0].data + (int64_t)begin * n,
+        pcs_share((uint64_t)l.count, 1, ith, nth, &begin, &end);
+        c->kernels->softmax_rows(&(pcs_rows_args){ .x = (const float *)x->data + (int64_t)begin * l.n,
+                                                   .y = (float *)c->out[0].data + (int64_t)begin * l.n,
                                                    .rows = end - begin,
-                                                   .n = (size_t)n });
+                                                   .n = (size_t)l.n });
         return;
     }
-    for (int64_t i = ith; i < count; i += nth)
-        normalize_one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
+    for (int64_t i = ith; i < l.count; i += nth)
+        normalize_one(c, (size_t)pcs_line_at(&l, i, l.n), (size_t)l.step, l.n, c->attr[KIND].text[0]);
+}
+
+/* dx = y (d - sum(d y)) of softmax; d - exp(y) sum(d) of its logarithm; a choice has none. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_lines l = pcs_lines_of(&c->in[0], c->attr[AXIS].integer);
+    const char kind = c->attr[KIND].text[0];
+    const float *y = c->out[0].data, *d = g->out[0];
+    float *dx = g->in[0];
+    const int64_t step = l.step;
+    for (int64_t i = ith; i < l.count && dx && kind != 'h'; i += nth) {
+        const int64_t from = pcs_line_at(&l, i, l.n), to = from + l.n * step;
+        double sum = 0;
+        for (int64_t k = from; k < to; k += step) sum += kind == 'l' ? (double)d[k] : (double)d[k] * (double)y[k];
+        for (int64_t k = from; k < to; k += step)
+            dx[k] += kind == 'l' ? (float)((double)d[k] - (double)pcs_expf(y[k]) * sum)
+                                 : (float)((double)y[k] * ((double)d[k] - sum));
+    }
 }
 
 const pcs_op pcs_op_normalize = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
     .name = "normalize",
     .min_in = 1,
     .max_in = 1,

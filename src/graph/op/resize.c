@@ -179,15 +179,13 @@ static double value(const pcs_call *c, const table *t, const int64_t *index, uin
     return sum;
 }
 
-static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+/* A table of each dimension that does not stay, in a thread's room. */
+static void fill_tables(const pcs_call *c, uint32_t ith, table *t)
 {
-    const pcs_arg *x = &c->in[0], *y = &c->out[0];
     char *mem = c->scratch + ith * c->scratch_size;
-    table t[PCS_GRAPH_DIMS] = { { 0 } };
-    uint64_t begin, end;
-    for (uint32_t i = 0; i < x->dims; i++) {
+    for (uint32_t i = 0; i < c->in[0].dims; i++) {
         if (stays(c, i)) continue;
-        const size_t out = (size_t)y->shape[i];
+        const size_t out = (size_t)c->out[0].shape[i];
         t[i].taps = taps_of(c, i);
         t[i].first = (int64_t *)(void *)mem;
         t[i].weights = (double *)(void *)(t[i].first + out);
@@ -195,6 +193,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         mem += (table_bytes(c, i) + 7) / 8 * 8;
         fill(c, i, &t[i]);
     }
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *y = &c->out[0];
+    table t[PCS_GRAPH_DIMS] = { { 0 } };
+    uint64_t begin, end;
+    fill_tables(c, ith, t);
     pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
     for (uint64_t o = begin; o < end; o++) {
         int64_t index[PCS_GRAPH_DIMS], rest = (int64_t)o;
@@ -206,8 +212,52 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* A place's gradient goes where its value came from, by the same weights. */
+typedef struct { const pcs_call *c; const table *t; const int64_t *index; float *dx; } scattering;
+
+static void scatter(const scattering *s, uint32_t i, int64_t at, double d)
+{
+    const pcs_arg *x = &s->c->in[0];
+    if (i == x->dims) {
+        s->dx[at] += (float)d;
+        return;
+    }
+    const int64_t n = x->shape[i], index = s->index[i];
+    const table *t = &s->t[i];
+    if (!t->taps) {
+        scatter(s, i + 1, at * n + index, d);
+        return;
+    }
+    for (int64_t k = 0; k < t->taps && !t->outside[index]; k++) {
+        const double w = t->weights[index * t->taps + k];
+        const int64_t from = t->first[index] + k;
+        if (w != 0) scatter(s, i + 1, at * n + (from < 0 ? 0 : from >= n ? n - 1 : from), d * w);
+    }
+}
+
+/* Threads share the first dimensions, as far as they stay: images and channels. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *y = &c->out[0];
+    table t[PCS_GRAPH_DIMS] = { { 0 } };
+    int64_t apart = 1, index[PCS_GRAPH_DIMS];
+    const scattering s = { c, t, index, g->in[0] };
+    uint64_t begin, end;
+    for (uint32_t i = 0; i < y->dims && stays(c, i); i++) apart *= y->shape[i];
+    pcs_share((uint64_t)apart, 1, ith, nth, &begin, &end);
+    if (begin == end || !g->in[0]) return;
+    fill_tables(c, ith, t);
+    const uint64_t each = (uint64_t)(pcs_arg_count(y) / apart);
+    for (uint64_t o = begin * each; o < end * each; o++) {
+        int64_t rest = (int64_t)o;
+        for (uint32_t k = y->dims; k-- > 0; rest /= y->shape[k]) index[k] = rest % y->shape[k];
+        scatter(&s, 0, 0, (double)g->out[0][o]);
+    }
+}
+
 const pcs_op pcs_op_resize = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .backward = backward,
+    .scratch_back = scratch,
     .name = "resize",
     .min_in = 3,
     .max_in = 3,

@@ -1,6 +1,6 @@
 /* top_k - the k largest (least=1: smallest) elements along an axis, in order, and where they stood (I64); of equal ones
  * the first. */
-#include "graph/element.h"
+#include "graph/op/lines.h"
 
 enum { K, AXIS, LEAST };
 
@@ -67,14 +67,13 @@ static void sort_row(const row *r, int64_t *a, int64_t *b, int64_t n)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
-    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
+    const pcs_lines l = pcs_lines_of(x, c->attr[AXIS].integer);
     const size_t bytes = pcs_dtype_bytes(x->dtype);
-    int64_t dense[PCS_GRAPH_DIMS], *order = (int64_t *)(void *)(c->scratch + ith * c->scratch_size);
-    pcs_dense(x->dims, x->shape, dense);
-    const int64_t n = x->shape[axis], k = y->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
-    for (int64_t i = ith; i < count; i += nth) {
-        const row r = { x, i / step * step * n + i % step, step, c->attr[LEAST].integer != 0 };
-        const int64_t to = i / step * step * k + i % step;
+    int64_t *order = (int64_t *)(void *)(c->scratch + ith * c->scratch_size);
+    const int64_t n = l.n, step = l.step, k = y->shape[pcs_axis(c->attr[AXIS].integer, x->dims)];
+    for (int64_t i = ith; i < l.count; i += nth) {
+        const row r = { x, pcs_line_at(&l, i, n), step, c->attr[LEAST].integer != 0 };
+        const int64_t to = pcs_line_at(&l, i, k);
         for (int64_t e = 0; e < n; e++) order[e] = e;
         sort_row(&r, order, order + n, n);
         for (int64_t e = 0; e < k; e++) {

@@ -33,7 +33,24 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_elementwise(c, ith, nth, pcs_domain_of(c->out[0].dtype) == PCS_IN_F32 ? choose_narrow : wide);
 }
 
+static void of_first(const precis_attr *attr, size_t n, const float *const *in, const float *made, float *slope)
+{
+    (void)attr, (void)made;
+    for (size_t i = 0; i < n; i++) slope[i] = in[0][i] != 0;
+}
+
+static void of_second(const precis_attr *attr, size_t n, const float *const *in, const float *made, float *slope)
+{
+    (void)attr, (void)made;
+    for (size_t i = 0; i < n; i++) slope[i] = in[0][i] == 0;
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    pcs_elementwise_back(c, g, ith, nth, (pcs_slope_fn *const[]){ NULL, of_first, of_second });
+}
+
 const pcs_op pcs_op_where = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "where", .min_in = 3, .max_in = 3, .infer = infer,
+    .backward = backward, .name = "where", .min_in = 3, .max_in = 3, .infer = infer,
     .eval = eval
 };

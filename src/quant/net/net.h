@@ -31,6 +31,8 @@ typedef struct pcs_code_place {
 } pcs_code_place;
 extern const pcs_code_place pcs_code_places[];
 pcs_code_place_kind pcs_code_place_of(const precis_graph *g, const pcs_node *n);
+/* Is each element of the node's result one of its operand's, so that their codes are its codes? */
+bool pcs_code_place_moves(const precis_graph *g, const pcs_node *n);
 const pcs_code_place *pcs_code_place_row(const pcs_op *op);
 
 typedef enum { PCS_NET_STATIC, PCS_NET_DYNAMIC, PCS_NET_WEIGHTS } pcs_net_mode;

@@ -104,3 +104,10 @@ pcs_code_place_kind pcs_code_place_of(const precis_graph *g, const pcs_node *n)
     if (!p || g->values[n->out[0]].dtype != PCS_F32) return PCS_CODES_FLOAT;
     return p->of ? p->of(g, n) : p->kind;
 }
+
+bool pcs_code_place_moves(const precis_graph *g, const pcs_node *n)
+{
+    const pcs_code_place *p = pcs_code_place_row(n->op);
+    const bool between = p && p->of == by_resize && n->attr[1].text[0] != 'n'; /* sums of several are rounded again */
+    return !between && pcs_code_place_of(g, n) == PCS_CODES_SHARE;
+}

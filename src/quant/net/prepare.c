@@ -1,12 +1,10 @@
 /* prepare.c - the float net in the form that its nodes have integer counterparts of: fusions of passes.def. */
 #include "quant/net/net.h"
 
+#include "graph/pass.h"
+
 precis_status pcs_net_prepare(precis_net_quant *q)
 {
-    static const char *const passes[] = { "fold_pad",   "fold_batch_norm",  "fold_scale", "raise_activations",
-                                          "raise_gelu", "raise_layer_norm", "drop_unused" };
-    precis_status st = PRECIS_OK;
     if (q->o.by_hand) return precis_graph_pass(q->g, "drop_unused"); /* fusions were named, and are made */
-    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(q->g, passes[i]);
-    return st;
+    return pcs_graph_prepare(q->g);
 }
