@@ -1,9 +1,8 @@
-/* net_overflow.c - what the sums of a net's integer products may hold: exact bounds from its weights, whatever codes
- * come.
+/* net_overflow.c - what the sums of a net's integer products may hold: exact bounds from its weights, for any input.
  *
- * A kernel's sum begins with bias - zero * (sum of weights), and adds code * weight for codes from 0 to 255
- * (codes with a sign are moved by 128, and their zero point with them), in 32 bits at every level (kernel/codes.h). So
- * it stays between that beginning with all negative weights at 255, and with all positive ones. */
+ * A kernel's sum begins with bias - zero * (sum of weights), and adds code * weight for codes from 0 to 255 (codes with
+ * a sign are moved by 128, and their zero point with them), in 32 bits at every level (kernel/codes.h). So it stays
+ * between that beginning with all negative weights at 255, and with all positive ones. */
 #include "graph/pass/codes.h"
 #include "precis/net.h"
 

