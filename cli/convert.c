@@ -54,7 +54,7 @@ static int print(cli *c, const precis_convert_report *r, const char *out)
             json_array_append_new(list, json_pack("{s:s, s:b, s:f, s:s, s:s}", "name", row.name, "exact", row.exact,
                                                   "max_error", row.max_error, "from", row.from, "to", row.to));
         else if (!row.exact && all)
-            printf("%-40s %-12s -> %-16s largest error %.3g\n", row.name, row.from, row.to, row.max_error);
+            cli_row(4, "%-40s %-12s -> %-16s largest error %.3g", row.name, row.from, row.to, row.max_error);
         if (!row.exact) count(kinds, &n, &row);
     }
     if (c->json)

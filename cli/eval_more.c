@@ -98,18 +98,20 @@ static void print_row(void *user, const precis_ladder_row *r)
     char size[32];
     cli_progress_clear();
     if (first)
-        printf("%-12s %10s %7s %10s %22s %14s %10s\n", "scheme", "size", "bpw", "perplexity", "KL (nats/token)",
-               "flips", "tokens/s");
-    printf("%-12s %10s %7.3f %10.3f %11.5f +- %7.5f %6.2f%% +- %4.2f%% %9.1f%s\n", r->type,
-           cli_bytes((double)r->bytes, size), r->bits_per_weight, r->eval.ppl, r->eval.kld_mean, r->eval.kld_se,
-           100 * (1 - r->eval.top1), 100 * r->eval.top1_se, r->decode_tok_s, r->kernel ? "" : " *");
+        cli_row(4, "%-12s %10s %7s %10s %22s %14s %10s", "scheme", "size", "bpw", "perplexity", "KL (nats/token)",
+                "flips", "tokens/s");
+    cli_row(4, "%-12s %10s %7.3f %10.3f %11.5f +- %7.5f %6.2f%% +- %4.2f%% %9.1f%s", r->type,
+            cli_bytes((double)r->bytes, size), r->bits_per_weight, r->eval.ppl, r->eval.kld_mean, r->eval.kld_se,
+            100 * (1 - r->eval.top1), 100 * r->eval.top1_se, r->decode_tok_s, r->kernel ? "" : " *");
     fflush(stdout);
 }
 
 static int end_ladder(cli *c)
 {
-    printf("\nloss: weights and activations as the scheme says, in reference arithmetic; speed: the kernels of `precis "
-           "run`\n* those have other elements than the scheme (docs/formats.md)\n");
+    putchar('\n');
+    cli_say(2, "loss: weights and activations as the scheme says, in reference arithmetic; speed: the kernels of "
+            "`precis run`");
+    cli_say(2, "* those have other elements than the scheme (docs/formats.md)");
     return cli_done(c);
 }
 

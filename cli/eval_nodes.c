@@ -56,7 +56,7 @@ int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped)
         json_array_append_new(worst, error_json(n));
         if (c->json) continue;
         snprintf(name, sizeof name, "%s", n->name);
-        printf("%2d  %s: %s. %s\n", place, cli_printable(name), n->why.cause, n->why.detail);
+        cli_row(4, "%2d  %s: %s. %s", place, cli_printable(name), n->why.cause, n->why.detail);
         if (isinf(n->why.gain_db)) printf("    %s: it loses nothing\n", n->why.option);
         else printf("    %s: %.1f dB more, to %.1f\n", n->why.option, n->why.gain_db, n->added_db + n->why.gain_db);
     }

@@ -240,9 +240,9 @@ static int take_accumulator(void *user, const precis_net_accumulator *a)
     snprintf(name, sizeof name, "%s", a->name);
     const double most = a->highest > -a->lowest ? (double)a->highest : -(double)a->lowest;
     if (!u->c->json)
-        printf("%-36s %-14s %9llu %12lld %12lld %7.2f%%%s\n", cli_printable(name), a->op,
-               (unsigned long long)a->products, (long long)a->lowest, (long long)a->highest,
-               100 * most / (double)a->limit, a->overflows ? "  OVERFLOWS" : "");
+        cli_row(4, "%-36s %-14s %9llu %12lld %12lld %7.2f%%%s", cli_printable(name), a->op,
+                (unsigned long long)a->products, (long long)a->lowest, (long long)a->highest,
+                100 * most / (double)a->limit, a->overflows ? "  OVERFLOWS" : "");
     return 0;
 }
 
@@ -250,7 +250,7 @@ static int take_accumulator(void *user, const precis_net_accumulator *a)
 static int inspect_accumulators(cli *c, precis_net *net)
 {
     accumulators u = { .c = c, .list = json_array() };
-    if (!c->json) printf("%-36s %-14s %9s %12s %12s %8s\n", "node", "op", "products", "lowest", "highest", "used");
+    if (!c->json) cli_row(4, "%-36s %-14s %9s %12s %12s %8s", "node", "op", "products", "lowest", "highest", "used");
     const precis_status st = precis_net_accumulators(net, take_accumulator, &u);
     if (st) {
         json_decref(u.list);

@@ -135,8 +135,8 @@ void cli_print_predicted(const cli *c, const cli_predicted *p, bool nodes)
         char name[256];
         snprintf(name, sizeof name, "%s", n.name);
         if (!*n.kernel) continue; /* another node has it */
-        printf("%9.4f %9.4f  %-16s %s%s\n", 1e3 * n.in_float, 1e3 * n.in_integers, n.kernel, cli_printable(name),
-               n.slower ? "  slower in codes" : "");
+        cli_row(4, "%9.4f %9.4f  %-16s %s%s", 1e3 * n.in_float, 1e3 * n.in_integers, n.kernel, cli_printable(name),
+                n.slower ? "  slower in codes" : "");
     }
     printf("%.4f ms in float; predicted %.4f ms", 1e3 * p->in_float, 1e3 * p->predicted);
     if (p->measured > 0) printf(", measured %.4f ms", 1e3 * p->measured);

@@ -83,10 +83,10 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
         whole += !strcmp(n.state, "integers") || !strcmp(n.state, "fused");
         floats += !strcmp(n.state, "float");
         if (!c->json && !c->quiet && !strcmp(n.state, "float"))
-            printf("float  %-40s %-12s %s\n", cli_printable(name), n.op, n.reason);
+            cli_row(4, "float  %-40s %-12s %s", cli_printable(name), n.op, n.reason);
         if (!c->json && !c->quiet && n.shared)
-            printf("scales %-40s %-12s one for its operands would lose %.1f dB\n", cli_printable(name), n.op,
-                   n.sharing_db);
+            cli_row(4, "scales %-40s %-12s one for its operands would lose %.1f dB", cli_printable(name), n.op,
+                    n.sharing_db);
     }
     if (c->json) {
         json_t *j = out ? made_json(c, m) : json_object();

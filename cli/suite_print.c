@@ -178,17 +178,20 @@ int cli_suite_json(const suite *s)
 
 static void print_result(const asked *a, const char *name, const precis_task_result *r, const char *indent)
 {
-    printf("%s%-*s %6zu  %6.2f%% +- %5.2f%%", indent, (int)(26 - strlen(indent)), name, r->items, 100 * r->accuracy,
-           100 * r->accuracy_se);
+    char beside[96] = "", second[96] = "", paired[128] = "", more[64] = "";
     if (a->of.reference)
-        printf("  %6.2f%%  %5llu  %5llu  %5.2f%%", 100 * r->reference, (unsigned long long)r->to_wrong,
-               (unsigned long long)r->to_right, 100 * r->changed);
-    if (a->info.second && *indent == 0) printf("  %s %.2f%%", a->info.second, 100 * r->second);
+        snprintf(beside, sizeof beside, "  %6.2f%%  %5llu  %5llu  %5.2f%%", 100 * r->reference,
+                 (unsigned long long)r->to_wrong, (unsigned long long)r->to_right, 100 * r->changed);
+    if (a->info.second && *indent == 0)
+        snprintf(second, sizeof second, "  %s %.2f%%", a->info.second, 100 * r->second);
     if (a->info.paired)
-        printf("  both right %.2f%%, choice moves with the word %.2f%%", 100 * r->pairs_right, 100 * r->sensitivity);
-    if (a->info.paired && a->of.reference) printf(" (reference %.2f%%)", 100 * r->reference_sensitivity);
-    if (!strcmp(a->info.name, "lambada")) printf("  perplexity %.3f", r->perplexity);
-    printf("\n");
+        snprintf(paired, sizeof paired, "  both right %.2f%%, choice moves with the word %.2f%%", 100 * r->pairs_right,
+                 100 * r->sensitivity);
+    if (a->info.paired && a->of.reference)
+        snprintf(more, sizeof more, " (reference %.2f%%)", 100 * r->reference_sensitivity);
+    else if (!strcmp(a->info.name, "lambada")) snprintf(more, sizeof more, "  perplexity %.3f", r->perplexity);
+    cli_row(4, "%s%-*s %6zu  %6.2f%% +- %5.2f%%%s%s%s%s", indent, (int)(26 - strlen(indent)), name, r->items,
+            100 * r->accuracy, 100 * r->accuracy_se, beside, second, paired, more);
 }
 
 static void group_text(void *user, const asked *a, const char *group, const precis_task_result *r)
@@ -201,24 +204,28 @@ static void print_texts(const suite *s)
 {
     precis_suite_text d = { .size = sizeof d }, best = { .size = sizeof best };
     if (s->n_texts)
-        printf("%-26s %7s %11s%s\n", "text", "tokens", "perplexity",
-               s->ref ? "  reference   KL, nats per token       top-1" : "");
+        cli_row(4, "%-26s %7s %11s%s", "text", "tokens", "perplexity",
+                s->ref ? "  reference   KL, nats per token       top-1" : "");
     for (size_t i = 0; precis_suite_get_text(s->suite, i, &best) && !best.best; i++) {}
     for (size_t i = 0; precis_suite_get_text(s->suite, i, &d); i++) {
         const precis_eval_result *e = d.eval;
-        printf("%-26s %7llu %11.3f", d.name, (unsigned long long)e->tokens, e->ppl);
-        if (s->ref) printf(" %10.3f  %9.6f +- %.6f  %6.2f%%", e->ref_ppl, e->kld_mean, e->kld_se, 100 * e->top1);
-        if (d.uneven) printf("  UNEVEN: %.1f x the loss on %s", e->kld_mean / best.eval->kld_mean, best.name);
-        printf("\n");
+        char lost[96] = "", uneven[320] = "";
+        if (s->ref)
+            snprintf(lost, sizeof lost, " %10.3f  %9.6f +- %.6f  %6.2f%%", e->ref_ppl, e->kld_mean, e->kld_se,
+                     100 * e->top1);
+        if (d.uneven)
+            snprintf(uneven, sizeof uneven, "  UNEVEN: %.1f x the loss on %s", e->kld_mean / best.eval->kld_mean,
+                     best.name);
+        cli_row(4, "%-26s %7llu %11.3f%s%s", d.name, (unsigned long long)e->tokens, e->ppl, lost, uneven);
     }
 }
 
 static void print_tasks(const suite *s)
 {
     asked a;
+    if (s->n_texts && s->n_tasks) putchar('\n');
     if (s->n_tasks)
-        printf("%s%-26s %6s  %-17s%s\n", s->n_texts ? "\n" : "", "task", "items", "right",
-               s->ref ? "  reference  lost  gained  changed" : "");
+        cli_row(4, "%-26s %6s  %-17s%s", "task", "items", "right", s->ref ? "  reference  lost  gained  changed" : "");
     for (size_t i = 0; task_at(s, i, &a); i++) {
         const precis_task_result r = summary(&a, NULL);
         print_result(&a, a.info.name, &r, "");
@@ -229,15 +236,16 @@ static void print_tasks(const suite *s)
 static void print_gate(const suite *s)
 {
     precis_suite_row row = { .size = sizeof row }, *r = &row;
-    printf("\n%-20s %-20s %12s %25s %10s  verdict\n", "measure", "of", "mean", "95 % bounds", "margin");
+    putchar('\n');
+    cli_row(4, "%-20s %-20s %12s %25s %10s  verdict", "measure", "of", "mean", "95 % bounds", "margin");
     for (size_t i = 0; precis_suite_get_row(s->suite, i, r); i++) {
         const precis_gate_result *g = r->gate;
-        printf("%-20s %-20s %12.6g %12.6g %12.6g %10.4g  %s", r->what, r->of, shown(r, g->mean), shown(r, g->lower),
-               shown(r, g->upper), shown(r, g->margin), precis_verdict_name(g->verdict));
+        char items[96] = "";
         if (g->verdict == PRECIS_UNDECIDED && g->items_needed != UINT64_MAX)
-            printf(" (%llu items; about %llu would decide)", (unsigned long long)g->items,
-                   (unsigned long long)g->items_needed);
-        printf("\n");
+            snprintf(items, sizeof items, " (%llu items; about %llu would decide)", (unsigned long long)g->items,
+                     (unsigned long long)g->items_needed);
+        cli_row(4, "%-20s %-20s %12.6g %12.6g %12.6g %10.4g  %s%s", r->what, r->of, shown(r, g->mean),
+                shown(r, g->lower), shown(r, g->upper), shown(r, g->margin), precis_verdict_name(g->verdict), items);
     }
     printf("%s\n", precis_verdict_name(precis_suite_verdict(s->suite)));
 }

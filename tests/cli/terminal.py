@@ -59,6 +59,8 @@ COMMANDS = {
     "profile": "precis profile m.gguf --calib t.txt -o WIDTH.json",
     "dry_run": "precis quant m.gguf --type Q4_K_M --dry-run --no-calib",
     "convert": "precis convert q.gguf --format safetensors -o WIDTH",
+    "tasks": "precis eval q.gguf --against m.gguf --tasks copy --limit 4",
+    "ladder": "precis eval m.gguf --ladder W8A8 --text t.txt --chunks 2",
     "bench": "precis bench m.gguf --prompt 16 --gen 8",
     "refused": "precis quant m.gguf --type Q4_L -o x.gguf; precis quant m.gguf --max-size 1M -o x.gguf; precis qant",
 }
