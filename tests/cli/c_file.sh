@@ -90,7 +90,7 @@ expect 3 "$precis" convert "$f/cos.onnx" -o "$work/no.c"
 has err "the cosine (cos)"
 expect 3 "$precis" convert "$f/wide.onnx" -o "$work/no.c"
 has err "dimension width of input x has no size"
-expect 0 "$precis" quant "$f/small.onnx" --static --calib "$f/small.npy" -o "$work/qop.onnx" --qop
+expect 0 "$precis" quant "$f/small.onnx" --static --calib "$f/small.npy" -o "$work/qop.onnx" --qop --no-speed
 expect 3 "$precis" convert "$work/qop.onnx" -o "$work/no.c"
 has err "precis quant NET --static --qdq"
 # of 16 bits, with QLinear ops, with ranges of each run: before anything is measured, and in files; the remedy does
