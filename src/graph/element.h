@@ -80,6 +80,9 @@ void pcs_move(const pcs_arg *out, const pcs_arg *in, int64_t offset, const int64
 /* The gradient of such an op by its only input, each element of which is of the result at most once. */
 void pcs_move_back(const pcs_arg *out, const pcs_grads *g, int64_t offset, const int64_t *strides, uint32_t ith,
                    uint32_t nth);
+/* The gradient of taking parts of x (input 0) along an axis by the whole numbers that input 1 has; one that is outside
+ * takes the first part. x has parts. */
+void pcs_take_back(const pcs_call *c, const pcs_grads *g, uint32_t axis, uint32_t ith, uint32_t nth);
 /* Strides of a dense shape, in elements. */
 void pcs_dense(uint32_t dims, const int64_t *shape, int64_t *strides);
 

@@ -52,10 +52,11 @@ static void products(const back *b, const int64_t *at, int64_t first, size_t n, 
         const int64_t stride = b->s.stride[i][b->s.dims - 1];
         const pcs_arg *arg = &b->c->in[i];
         const int64_t from = at[i] + first * stride;
-        const bool there = stride == 1 && arg->dtype == PCS_F32;
-        for (size_t k = 0; !there && k < n; k++)
+        const float *x = arg->dtype == PCS_F32 ? (const float *)arg->data + from : NULL;
+        for (size_t k = 0; !x && k < n; k++)
             rooms[i][k] = (float)pcs_real_at(arg, (size_t)(from + (int64_t)k * stride));
-        in[i] = there ? (const float *)arg->data + from : rooms[i];
+        for (size_t k = 0; x && stride != 1 && k < n; k++) rooms[i][k] = x[(int64_t)k * stride];
+        in[i] = x && stride == 1 ? x : rooms[i];
     }
     b->slope(b->c->attr, n, in, (const float *)b->c->out[0].data + at[made] + first, slope);
     const float *d = b->d + at[made] + first;
@@ -128,5 +129,23 @@ void pcs_move_back(const pcs_arg *out, const pcs_grads *g, int64_t offset, const
         int64_t at = offset, rest = (int64_t)i;
         for (uint32_t d = out->dims; d-- > 0; rest /= out->shape[d]) at += rest % out->shape[d] * strides[d];
         g->in[0][at] += g->out[0][i];
+    }
+}
+
+/* A thread has some parts of x, and looks for them among all indices. */
+void pcs_take_back(const pcs_call *c, const pcs_grads *g, uint32_t axis, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0];
+    const size_t n = (size_t)x->shape[axis], count = (size_t)pcs_arg_count(&c->in[1]);
+    size_t part = 1, outer = 1;
+    for (uint32_t i = 0; i < axis; i++) outer *= (size_t)x->shape[i];
+    for (uint32_t i = axis + 1; i < x->dims; i++) part *= (size_t)x->shape[i];
+    uint64_t begin, end;
+    pcs_share(outer * n, 1, ith, nth, &begin, &end);
+    for (size_t t = begin / n * count; g->in[0] && t < outer * count && t / count * n < end; t++) {
+        const int64_t id = pcs_int_at(&c->in[1], t % count), at = id < 0 ? id + (int64_t)n : id;
+        const size_t to = t / count * n + (size_t)(at < 0 || at >= (int64_t)n ? 0 : at);
+        if (to < begin || to >= end) continue;
+        for (size_t i = 0; i < part; i++) g->in[0][to * part + i] += g->out[0][t * part + i];
     }
 }

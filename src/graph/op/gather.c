@@ -1,5 +1,5 @@
 /* gather - parts of x along its first dimension, by index: x[n, ...] and ids[...] give [..., ...]. */
-#include "graph/graph.h"
+#include "graph/element.h"
 
 /* Elements of a shape that are known before the graph runs. */
 static precis_status pick_known(precis_graph *g, const pcs_node *n, pcs_value *out)
@@ -57,17 +57,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                part);
 }
 
-/* A thread has some rows of x, and looks for them among all indices. */
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const size_t count = (size_t)pcs_arg_count(&c->in[1]), part = count ? (size_t)pcs_arg_count(&c->out[0]) / count : 0;
-    uint64_t begin, end;
-    pcs_share((uint64_t)c->in[0].shape[0], 1, ith, nth, &begin, &end);
-    for (size_t t = 0; g->in[0] && t < count; t++) {
-        const size_t at = index_at(&c->in[1], t, c->in[0].shape[0]);
-        if (at < begin || at >= end) continue;
-        for (size_t i = 0; i < part; i++) g->in[0][at * part + i] += g->out[0][t * part + i];
-    }
+    if (c->in[0].shape[0]) pcs_take_back(c, g, 0, ith, nth);
 }
 
 const pcs_op pcs_op_gather = {

@@ -48,10 +48,9 @@ typedef struct {
 static size_t room(size_t m, size_t columns, size_t depth)
 {
     const size_t ld = up(depth, 32), row = up(columns, 128) + 128;
-    return 4 * (m * ld + row * ld + m * row) + (size_t)pcs_act_bytes(m, pcs_chunks(ld)) +
-           (size_t)pcs_act_bf16_bytes(m, ld) + (size_t)pcs_act_int8_bytes(m, ld) + pcs_mp_int8_scratch(ld) +
-           (size_t)pcs_act_int8_bytes(PCS_INT8_ROWS, ld) + ld +
-           pcs_mp_bf16_scratch(ld) + 4 * 64 * ld + up(columns, 16) * (ld + 64) + 4096;
+    return 4 * (m * ld + row * ld + m * row) + (size_t)pcs_act_bf16_bytes(m, ld) + (size_t)pcs_act_int8_bytes(m, ld) +
+           pcs_mp_int8_scratch(ld) + (size_t)pcs_act_int8_bytes(PCS_INT8_ROWS, ld) + ld + pcs_mp_bf16_scratch(ld) +
+           4 * 64 * ld + up(columns, 16) * (ld + 64) + 4096;
 }
 
 static uint64_t seed_of(const product *p, int side)
@@ -66,10 +65,12 @@ static char *aligned(char *mem) { return mem + (64 - (uintptr_t)mem % 64) % 64; 
 /* y[m][n], in rows of ldy numbers, of rows a [m][ld] and b [n][ld]. */
 typedef struct { const float *a, *b; size_t m, n; float *y; size_t ldy; } rectangle;
 
+extern const pcs_format pcs_format_int8_c;
+
 /* Rows as those of a type, their codes by what activations get theirs by: 16 rows at a time, in a tile. */
 static void encode_rows(const pcs_kernels *k, const rectangle *r, size_t ld, uint8_t *codes, char *mem)
 {
-    const pcs_format *f = pcs_format_by_name("INT8_C");
+    const pcs_format *f = &pcs_format_int8_c;
     const size_t row = (size_t)pcs_row_bytes(f, ld);
     const pcs_act_int8 act = pcs_act_int8_in(mem, PCS_INT8_ROWS, ld);
     int8_t *line = (int8_t *)mem + pcs_act_int8_bytes(PCS_INT8_ROWS, ld);
@@ -88,7 +89,7 @@ static void encode_rows(const pcs_kernels *k, const rectangle *r, size_t ld, uin
 /* Rows of both operands have one scale each (kernel/int8.h). */
 static void multiply_int8(const pcs_kernels *k, const rectangle *r, size_t ld, char *mem)
 {
-    const pcs_format *f = pcs_format_by_name("INT8_C");
+    const pcs_format *f = &pcs_format_int8_c;
     const size_t row = (size_t)pcs_row_bytes(f, ld);
     const pcs_act_int8 act = pcs_act_int8_in(mem, r->m, ld);
     uint8_t *codes = (uint8_t *)aligned(mem + pcs_act_int8_bytes(r->m, ld));

@@ -38,23 +38,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-/* A thread has some parts of x, and looks for them among all indices. */
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const pcs_arg *x = &c->in[0];
-    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
-    const size_t n = (size_t)x->shape[axis], count = (size_t)pcs_arg_count(&c->in[1]);
-    size_t part = 1, outer = 1;
-    for (uint32_t i = 0; i < axis; i++) outer *= (size_t)x->shape[i];
-    for (uint32_t i = axis + 1; i < x->dims; i++) part *= (size_t)x->shape[i];
-    uint64_t begin, end;
-    pcs_share(outer * n, 1, ith, nth, &begin, &end);
-    for (size_t t = begin / n * count; g->in[0] && t < outer * count && t / count * n < end; t++) {
-        const int64_t id = pcs_int_at(&c->in[1], t % count), at = id < 0 ? id + (int64_t)n : id;
-        const size_t to = t / count * n + (size_t)(at < 0 || at >= (int64_t)n ? 0 : at);
-        if (to < begin || to >= end) continue;
-        for (size_t i = 0; i < part; i++) g->in[0][to * part + i] += g->out[0][t * part + i];
-    }
+    pcs_take_back(c, g, pcs_axis(c->attr[AXIS].integer, c->in[0].dims), ith, nth);
 }
 
 const pcs_op pcs_op_take = {
