@@ -173,16 +173,20 @@ typedef struct cli_manifest {
     precis_manifest *of;
     const char **arguments;
     precis_manifest_input *inputs;
-    const char **evaluation;
+    const char **evaluation, **floats;
+    char **names; /* of inputs, n_names of our own */
+    size_t n_names;
 } cli_manifest;
-precis_status cli_manifest_open(const cli *c, const precis_model *m, cli_manifest *x);
+/* Of a language model, or of a net, whose options say what stays in float (m is NULL then). */
+precis_status cli_manifest_open(const cli *c, const precis_model *m, const precis_net_quant_options *net,
+                                cli_manifest *x);
 void cli_manifest_close(cli_manifest *x);
 /* Does an option leave the bytes as they are? Does it name a file that makes them? */
 bool cli_manifest_leaves_out(const char *name);
 bool cli_manifest_hashes(const char *name);
 /* Does it say how the result is evaluated? */
 bool cli_manifest_evaluates(const char *name);
-/* net_manifest.c: the path of FILE or NAME=FILE. */
+/* The path of FILE or NAME=FILE. */
 const char *cli_input_path(const char *value);
 /* replay.c: `quant --replay`, which makes the file of a manifest again with `run` and compares: an exit code. */
 int cli_manifest_replay(cli *c, int (*run)(cli *c));

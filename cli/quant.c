@@ -426,7 +426,7 @@ static int open_texts(cli *c, precis_job_options *o, inputs *in)
 static int open_model(cli *c, precis_job_options *o, inputs *in)
 {
     precis_status st = precis_model_open(c->ctx, &in->m, c->args[0]);
-    if (!st) st = cli_manifest_open(c, in->m, &in->manifest);
+    if (!st) st = cli_manifest_open(c, in->m, NULL, &in->manifest);
     o->manifest = precis_manifest_text;
     o->user = in->manifest.of;
     if (!st) precis_model_allow_nan(in->m, cli_has(c, "--allow-nan"));

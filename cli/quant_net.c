@@ -260,12 +260,12 @@ static int open_sizes(cli *c, precis_net *net, precis_status st)
 static int write_net(cli *c, precis_net_quant *job, const precis_net_quant_options *o, const char *out,
                      precis_net_file *file, precis_net_c_file *as_c)
 {
-    cli_net_made beside = { c, o, NULL };
-    precis_net_quant_manifest(job, cli_net_manifest, &beside);
-    const precis_status st =
-        as_c ? precis_net_quant_write_c(job, out, as_c) : precis_net_quant_write(job, out, file);
+    cli_manifest beside;
+    precis_status st = cli_manifest_open(c, NULL, o, &beside);
+    precis_net_quant_manifest(job, precis_manifest_net_text, beside.of);
+    if (!st) st = as_c ? precis_net_quant_write_c(job, out, as_c) : precis_net_quant_write(job, out, file);
     precis_net_quant_manifest(job, NULL, NULL);
-    free(beside.text);
+    cli_manifest_close(&beside);
     return st ? cli_fail(c, st) : -1;
 }
 

@@ -73,10 +73,7 @@ typedef struct cli_predicted {
 } cli_predicted;
 int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples, bool elsewhere, cli_predicted *p);
 int cli_net_measure(cli *c, const char *path, cli_predicted *p); /* the file that was written */
-/* OUT.manifest.json beside a quantized net (net_manifest.c); and what a replay's manifest leaves in float, until it is
- * freed. -1, or an exit code. */
-typedef struct { const cli *c; const precis_net_quant_options *o; char *text; } cli_net_made; /* text: to be freed */
-precis_status cli_net_manifest(void *user, const char *sha256, uint64_t bytes, const char **text, size_t *len);
+/* What a replay's manifest leaves in float (net_replay.c), until it is freed. -1, or an exit code. */
 int cli_net_replayed(cli *c, precis_net_quant_options *o, json_t **keeps);
 void cli_net_replayed_free(precis_net_quant_options *o, json_t **keeps);
 void cli_predicted_note(const cli *c, const cli_predicted *p);

@@ -11,8 +11,8 @@ extern "C" {
 #endif
 
 /* ---- manifest ---------------------------------------------------------------------------------------- */
-/* A file that a job read, and the option that named it. */
-typedef struct precis_manifest_input { const char *option, *path; } precis_manifest_input;
+/* A file or folder that a job read, the option that named it, and the input of a net that it is for (NULL: all). */
+typedef struct precis_manifest_input { const char *option, *path, *name; } precis_manifest_input;
 
 /* How a job was called. All texts are UTF-8. */
 typedef struct precis_manifest_options {
@@ -27,11 +27,16 @@ typedef struct precis_manifest_options {
     const char *const *evaluation;
     size_t      n_evaluation;
     const char *evaluation_text; /* the file of --text; hashed; NULL: none                              */
+    /* of a net: nodes that measurements left in float, which a replay takes and measures nothing */
+    const char *const *floats;
+    size_t      n_floats;
 } precis_manifest_options;
-#define PRECIS_MANIFEST_OPTIONS_INIT { sizeof(precis_manifest_options), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL }
+#define PRECIS_MANIFEST_OPTIONS_INIT \
+    { sizeof(precis_manifest_options), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0 }
 
 /* What a quantized file was made from and how: enough to make it again, byte for byte (docs/json.md). No times, no
- * host. The model and the texts of the options are borrowed until it is closed. */
+ * host. The model and the texts of the options are borrowed until it is closed. model: NULL for a net, of which the
+ * file at model_path is hashed in place of its tensors. */
 typedef struct precis_manifest precis_manifest;
 PRECIS_API precis_status precis_manifest_open(precis_ctx *ctx, precis_manifest **out, const precis_model *model,
                                               const precis_manifest_options *opts);
@@ -42,6 +47,9 @@ PRECIS_API precis_status precis_manifest_key(precis_manifest *manifest, const ch
 /* A precis_manifest_fn: set `manifest` of precis_job_options to it and `user` to a precis_manifest, and the job writes
  * PATH.manifest.json beside its output. */
 PRECIS_API precis_status precis_manifest_text(void *manifest, const precis_job *job, const char **text, size_t *len);
+/* A precis_net_manifest_fn likewise, for precis_net_quant_manifest. */
+PRECIS_API precis_status precis_manifest_net_text(void *manifest, const char *sha256, uint64_t bytes,
+                                                  const char **text, size_t *len);
 
 /* ---- history ----------------------------------------------------------------------------------------- */
 /* One figure of one run, with its values in the order of the items. */

@@ -13,7 +13,7 @@
 #define PCS_BF16_H
 
 #include "base/f16.h"
-#include "format/format.h"
+#include "kernel/panels.h"
 
 enum { PCS_BF16_STEP = 32, PCS_BF16_TILE = 16 }; /* numbers of a row in a tile, and rows of it */
 
@@ -53,12 +53,8 @@ typedef struct {
     bool packed;        /* w is panels */
 } pcs_mp_bf16_args;
 
-/* Panels of 16 rows that are decoded before tokens are multiplied: as many as half of an L2 cache holds, 2 to 8. */
-static inline size_t pcs_bf16_panels(size_t k)
-{
-    const size_t bytes = pcs_bf16_steps(k) * 1024, fit = ((size_t)768 << 10) / (bytes ? bytes : 1) / 2 * 2;
-    return fit < 2 ? 2 : fit > 8 ? 8 : fit;
-}
+/* Panels that are decoded at a time. */
+static inline size_t pcs_bf16_panels(size_t k) { return pcs_decoded_panels(pcs_bf16_steps(k) * 1024, 8); }
 size_t pcs_mp_bf16_scratch(size_t k);
 
 #endif

@@ -10,7 +10,7 @@
 #ifndef PCS_INT8_H
 #define PCS_INT8_H
 
-#include "format/format.h"
+#include "kernel/panels.h"
 
 /* Numbers of a row in a tile, and rows of it; numbers of a row: 128 * 127 * 2^17 < 2^31. */
 enum { PCS_INT8_STEP = 64, PCS_INT8_ROWS = 16, PCS_INT8_TILE = PCS_INT8_STEP * PCS_INT8_ROWS, PCS_INT8_MOST = 1 << 17 };
@@ -57,12 +57,8 @@ typedef struct {
     bool packed;        /* w is panels */
 } pcs_mp_int8_args;
 
-/* Panels of 16 rows that are decoded before tokens are multiplied: as many as half of an L2 cache holds, 2 to 16. */
-static inline size_t pcs_int8_panels(size_t k)
-{
-    const size_t bytes = pcs_int8_steps(k) * PCS_INT8_TILE, fit = ((size_t)768 << 10) / (bytes ? bytes : 1) / 2 * 2;
-    return fit < 2 ? 2 : fit > 16 ? 16 : fit;
-}
+/* Panels that are decoded at a time. */
+static inline size_t pcs_int8_panels(size_t k) { return pcs_decoded_panels(pcs_int8_steps(k) * PCS_INT8_TILE, 16); }
 size_t pcs_mp_int8_scratch(size_t k);
 
 #endif

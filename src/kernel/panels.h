@@ -20,6 +20,14 @@
  * TQ1_0's codes. */
 #define PCS_PANEL_LAYOUT 4
 
+/* Panels that are decoded before tokens are multiplied by them: as many, each of `bytes` then, as half of an L2 cache
+ * holds, an even number of 2 to `most`. */
+static inline size_t pcs_decoded_panels(size_t bytes, size_t most)
+{
+    const size_t fit = ((size_t)768 << 10) / (bytes ? bytes : 1) / 2 * 2;
+    return fit < 2 ? 2 : fit > most ? most : fit;
+}
+
 /* Can rows of k weights be stored so? */
 static inline bool pcs_panels_fit(const pcs_format *f, size_t k) { return f->fields && k && k % f->block == 0; }
 

@@ -4,6 +4,7 @@
 #include "base/lack.h"
 #include "base/options.h"
 #include "precis/record.h"
+#include "precis/samples.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -141,16 +142,18 @@ static precis_status add_recipe(const precis_manifest *m, json *j)
     close_level(j, "]");
     open_level(j, "inputs", "[");
     for (size_t i = 0; i < o->n_inputs; i++) {
-        const precis_status st = precis_sha256_file(m->ctx, o->inputs[i].path, hex);
+        const precis_status st = precis_samples_sha256(m->ctx, o->inputs[i].path, hex);
         if (st) return st;
         open_level(j, NULL, "{");
+        if (o->inputs[i].name) add_string(j, "name", o->inputs[i].name);
         add_string(j, "option", o->inputs[i].option);
         add_string(j, "path", o->inputs[i].path);
         add_string(j, "sha256", hex);
         close_level(j, "}");
     }
     close_level(j, "]");
-    const precis_status st = precis_model_sha256(m->model, hex);
+    const precis_status st = m->model ? precis_model_sha256(m->model, hex)
+                                      : precis_sha256_file(m->ctx, o->model_path ? o->model_path : "", hex);
     if (st) return st;
     open_level(j, "model", "{");
     add_string(j, "path", o->model_path ? o->model_path : "");
@@ -267,32 +270,64 @@ precis_status precis_manifest_key(precis_manifest *m, const char **key)
     return st;
 }
 
-precis_status precis_manifest_text(void *manifest, const precis_job *job, const char **text, size_t *len)
+static void add_output(json *j, uint64_t bytes, const char *sha256)
 {
-    precis_manifest *m = manifest;
-    pcs_buf made;
-    pcs_buf_init(&made, m->ctx, PCS_LIMIT_JSON);
-    json j = { &made, PRECIS_OK, true };
+    open_level(j, "output", "{");
+    add_whole(j, "bytes", bytes);
+    add_string(j, "sha256", sha256);
+    close_level(j, "}");
+}
+
+/* What only a job's manifest says, or only a net's; made: what its function was given. */
+typedef struct { const precis_job *job; const char *sha256; uint64_t bytes; } made;
+
+static precis_status add_of_job(const precis_manifest *m, const made *f, json *j)
+{
+    const precis_status st = add_evaluation(m, j);
+    add_tensors(f->job, j);
+    add_plan(f->job, j);
+    add_fallbacks(f->job, j);
+    member(j, "calibration");
+    put(j, *f->job->calibration ? f->job->calibration : "null");
+    return st;
+}
+
+static precis_status add_of_net(const precis_manifest *m, json *j)
+{
+    open_level(j, "floats", "[");
+    for (size_t i = 0; i < m->opt.n_floats; i++) add_string(j, NULL, m->opt.floats[i]);
+    close_level(j, "]");
+    return PRECIS_OK;
+}
+
+static precis_status print_all(precis_manifest *m, const made *f, const char **text, size_t *len)
+{
+    pcs_buf all;
+    pcs_buf_init(&all, m->ctx, PCS_LIMIT_JSON);
+    json j = { &all, PRECIS_OK, true };
     const uint64_t refused = precis_ctx_refused(m->ctx);
     open_level(&j, NULL, "{");
     precis_status st = add_recipe(m, &j);
-    if (!st) st = add_evaluation(m, &j);
-    open_level(&j, "output", "{");
-    add_whole(&j, "bytes", job->bytes);
-    add_string(&j, "sha256", precis_quant_report_sha256(job->report));
-    close_level(&j, "}");
-    add_tensors(job, &j);
-    add_plan(job, &j);
-    add_fallbacks(job, &j);
-    member(&j, "calibration");
-    put(&j, *job->calibration ? job->calibration : "null");
+    add_output(&j, f->bytes, f->sha256);
+    if (!st) st = f->job ? add_of_job(m, f, &j) : add_of_net(m, &j);
     close_level(&j, "}");
     if (!st) st = j.st;
-    if (!st) st = print_sorted(&made, PCS_JSON_INDENTED, &m->text);
-    pcs_buf_free(&made);
+    if (!st) st = print_sorted(&all, PCS_JSON_INDENTED, &m->text);
+    pcs_buf_free(&all);
     st = pcs_with_memory(m->ctx, refused, st);
     if (st) return st;
     *text = m->text.data;
     *len = m->text.len;
     return PRECIS_OK;
+}
+
+precis_status precis_manifest_text(void *manifest, const precis_job *job, const char **text, size_t *len)
+{
+    return print_all(manifest, &(made){ job, precis_quant_report_sha256(job->report), job->bytes }, text, len);
+}
+
+precis_status precis_manifest_net_text(void *manifest, const char *sha256, uint64_t bytes, const char **text,
+                                       size_t *len)
+{
+    return print_all(manifest, &(made){ NULL, sha256, bytes }, text, len);
 }

@@ -13,7 +13,7 @@ static const char *const arguments[] = { "--type", "Q4_K", "--note", "a \"quoted
 static precis_manifest *open_manifest(const char *named)
 {
     static precis_manifest_input in[1];
-    in[0] = (precis_manifest_input){ "--calib", named };
+    in[0] = (precis_manifest_input){ "--calib", named, NULL };
     precis_manifest_options o = PRECIS_MANIFEST_OPTIONS_INIT;
     o.model_path = "model";
     o.arguments = arguments;
@@ -122,6 +122,39 @@ static void test_refused(void **state)
     precis_manifest_close(&m);
 }
 
+/* Of a net: its file's hash, the input that a file is for, what measurements left in float, no evaluation. */
+static void test_net(void **state)
+{
+    (void)state;
+    static const char *const floats[] = { "conv \"1\"", "head" };
+    const precis_manifest_input in = { "--calib", input, "pixels" };
+    precis_manifest_options o = PRECIS_MANIFEST_OPTIONS_INIT;
+    precis_manifest *m;
+    const char *text;
+    char file[65], part[128];
+    size_t len;
+    o.model_path = input;
+    o.inputs = &in;
+    o.n_inputs = 1;
+    o.floats = floats;
+    o.n_floats = 2;
+    OK(ctx, precis_manifest_open(ctx, &m, NULL, &o));
+    OK(ctx, precis_manifest_net_text(m, "5eed", 12345, &text, &len));
+    assert_int_equal(strlen(text), len);
+    OK(ctx, precis_sha256_file(ctx, input, file));
+    snprintf(part, sizeof part, "\"tensors_sha256\": \"%s\"", file);
+    assert_has(text, part);
+    assert_has(text, "\"floats\": [\n  \"conv \\\"1\\\"\",\n  \"head\"\n ]");
+    assert_has(text, "\"bytes\": 12345,\n  \"sha256\": \"5eed\"");
+    assert_has(text, "\"name\": \"pixels\"");
+    assert_null(strstr(text, "evaluation"));
+    precis_manifest_close(&m);
+    o.model_path = "/nowhere/net.onnx";
+    OK(ctx, precis_manifest_open(ctx, &m, NULL, &o));
+    assert_int_equal(precis_manifest_net_text(m, "", 0, &text, &len), PRECIS_EIO);
+    precis_manifest_close(&m);
+}
+
 /* Members by their keys at every level, numbers and strings untouched; what is no JSON is refused. */
 static void test_sorted(void **state)
 {
@@ -151,7 +184,8 @@ int main(void)
     test_write(input, "words", 5);
     if (precis_model_open(ctx, &model, MODEL)) return 1;
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_written), cmocka_unit_test(test_key),
-                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_sorted) };
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_net),
+                                        cmocka_unit_test(test_sorted) };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     precis_model_close(&model);
     precis_ctx_close(&ctx);
