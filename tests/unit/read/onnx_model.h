@@ -111,6 +111,7 @@ typedef struct {
     size_t type; /* of onnx_types */
     uint32_t dims;
     int64_t shape[ONNX_DIMS];
+    uint32_t open; /* bit i: a port says no size of dimension i, only a name */
     size_t n;
     struct {
         double real;

@@ -126,7 +126,8 @@ static inline void onnx_put_port(onnx_bytes *graph, int field, const onnx_tensor
     onnx_int(&tensor, 1, onnx_types[t->type].type);
     for (uint32_t i = 0; i < t->dims; i++) {
         onnx_bytes dim = { 0 };
-        onnx_int(&dim, 1, t->shape[i]);
+        if (t->open >> i & 1) onnx_string(&dim, 2, &"abcdefgh"[i]);
+        else onnx_int(&dim, 1, t->shape[i]);
         onnx_within(&shape, 1, &dim);
     }
     if (shaped) onnx_within(&tensor, 2, &shape);
