@@ -232,7 +232,7 @@ static precis_status choose(answerer *a, const pcs_item *item, bool per_length, 
     bool greedy = false;
     precis_status st = PRECIS_OK;
     for (uint32_t i = 0; i < item->n_choices && !st; i++) {
-        bool all;
+        bool all = false;
         st = loglik(a, item->contexts ? item->contexts[i] : item->context, item->choices[i], &ll[i], &all);
         if (st) break;
         const char *bare = item->choices[i] + (item->choices[i][0] == ' ');

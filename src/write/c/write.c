@@ -114,7 +114,7 @@ static void put_port_macros(pcs_c_file *w, pcs_buf *b, bool in)
     for (size_t i = 0; i < n; i++) {
         const pcs_c_port *p = in ? &w->in[i] : &w->out[i];
         const pcs_value *v = pcs_cv(w, p->value);
-        char number[16] = "";
+        char number[24] = "";
         if (n > 1) snprintf(number, sizeof number, "_%zu", i);
         pcs_c_put(w, b, "#define %s_%s%s_SIZE %llu /* elements: %s of %s %s */\n", w->upper, in ? "INPUT" : "OUTPUT",
                   number, (unsigned long long)pcs_c_count(v), pcs_c_plain(w, p->name), pcs_c_type(v->dtype),
