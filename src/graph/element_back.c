@@ -102,6 +102,28 @@ static void sum_along(const back *b, float *grad, int64_t unit)
     grad[base[b->of]] += (float)sum;
 }
 
+/* Is the operand spread over nothing, in the order of the result, and are all operands f32 in that order? */
+static bool plain(const back *b)
+{
+    const pcs_call *c = b->c;
+    for (uint32_t i = 0; i < c->n_in; i++)
+        if (c->in[i].dtype != PCS_F32 || pcs_arg_count(&c->in[i]) != pcs_arg_count(&c->out[0])) return false;
+    return b->summed_count == 1;
+}
+
+/* The same numbers as by sums of one: a product of two f32 is exact in f64. */
+static void each_by_itself(const back *b, float *grad, uint64_t begin, uint64_t end)
+{
+    float slope[PCS_BLOCK];
+    for (uint64_t at = begin; at < end; at += PCS_BLOCK) {
+        const size_t n = end - at < PCS_BLOCK ? (size_t)(end - at) : PCS_BLOCK;
+        const float *in[PCS_SPREAD];
+        for (uint32_t i = 0; i < b->c->n_in; i++) in[i] = (const float *)b->c->in[i].data + at;
+        b->slope(b->c->attr, n, in, (const float *)b->c->out[0].data + at, slope);
+        for (size_t k = 0; k < n; k++) grad[at + k] += slope[k] == 0 ? 0.0f : b->d[at + k] * slope[k];
+    }
+}
+
 void pcs_elementwise_back(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth,
                           pcs_slope_fn *const *slope)
 {
@@ -111,6 +133,11 @@ void pcs_elementwise_back(const pcs_call *c, const pcs_grads *g, uint32_t ith, u
         back b = { .c = c, .d = g->out[0], .slope = slope[i], .of = i };
         uint64_t begin, end;
         open_back(&b);
+        if (plain(&b)) {
+            pcs_share(pcs_arg_count(&c->out[0]), PCS_BLOCK, ith, nth, &begin, &end);
+            each_by_itself(&b, g->in[i], begin, end);
+            continue;
+        }
         const bool apart = b.s.stride[i][b.s.dims - 1] != 0;
         const int64_t blocks = apart ? (b.s.inner + PCS_BLOCK - 1) / PCS_BLOCK : 1;
         pcs_share((uint64_t)(b.kept_count * blocks), 1, ith, nth, &begin, &end);

@@ -27,6 +27,7 @@ typedef struct pcs_low {
     const char *says;
     struct { pcs_low_fn *left, *right; pcs_low_kind kind; } product[PCS_LOW_PRODUCTS]; /* NULL: as it is */
     bool turned; /* x and w come turned and rounded by their own nodes (MXFP4, Quartet) */
+    const char *head; /* the row by which the head multiplies; NULL: in f32 */
 } pcs_low;
 
 extern const pcs_low pcs_lows[]; /* a name of NULL ends it */

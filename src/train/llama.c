@@ -459,7 +459,11 @@ void pcs_llama_build(pcs_llama *l, precis_graph *g, const pcs_llama_config *conf
     b.layer = -1;
     x = norm(&b, "output_norm", x, 0);
     const precis_value head = used(&b, c->untied ? "output" : "token_embd");
-    l->logits = make(&b, "logits", "matmul", NULL, 2, (precis_value[]){ x, head });
+    const char *as = c->compute ? c->compute->head : NULL; /* its place is behind all layers' */
+    l->logits = as ? make(&b, "logits", "matmul_low",
+                          PRECIS_ATTRS(precis_attr_text("as", as), precis_attr_int("place", b.products)), 3,
+                          (precis_value[]){ x, head, l->draw })
+                   : make(&b, "logits", "matmul", NULL, 2, (precis_value[]){ x, head });
     losses(&b, l);
     precis_graph_output(g, l->loss);
 }

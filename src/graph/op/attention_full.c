@@ -110,8 +110,11 @@ typedef struct { const float *from; size_t step, n, width; } head_rows;
 /* They in `padded` numbers each; zeros up to `keys` rows. */
 static void copy_rows(head_rows r, size_t keys, size_t padded, float *to)
 {
-    memset(to, 0, keys * padded * sizeof *to);
-    for (size_t i = 0; i < r.n; i++) memcpy(to + i * padded, r.from + i * r.step, r.width * sizeof *to);
+    for (size_t i = 0; i < r.n; i++) {
+        memcpy(to + i * padded, r.from + i * r.step, r.width * sizeof *to);
+        memset(to + i * padded + r.width, 0, (padded - r.width) * sizeof *to);
+    }
+    if (keys > r.n) memset(to + r.n * padded, 0, (keys - r.n) * padded * sizeof *to);
 }
 
 static void to_panels(const sizes *z, const float *rows, size_t width, size_t padded, size_t keys, float *panels)
@@ -190,6 +193,17 @@ static void forward_head(const sizes *z, head_work *w)
         }
 }
 
+/* sum s[j] used[j] of j in [lo, hi), in 8 lanes. */
+static double weighted_sum(const float *s, const float *used, size_t lo, size_t hi)
+{
+    double lane[8] = { 0 };
+    size_t j = lo;
+    for (; j + 8 <= hi; j += 8)
+        for (size_t l = 0; l < 8; l++) lane[l] += (double)s[j + l] * used[j + l];
+    for (; j < hi; j++) lane[(j - lo) % 8] += (double)s[j] * used[j];
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
 /* `used` holds gradients by the weights that were used; it becomes those by the products of q and k: back through the
  * clamp, the softmax, the cap and the scale. */
 static void by_scores(const sizes *z, const head_work *w, size_t t, size_t m)
@@ -199,18 +213,18 @@ static void by_scores(const sizes *z, const head_work *w, size_t t, size_t m)
         const float *s = w->weight + at, *score = w->score + at;
         float *used = w->used + at;
         size_t lo, hi;
-        double mean = 0;
         seen_keys(z, w, t + r, &lo, &hi);
         for (size_t j = lo; j < hi; j++) {
             const float v = z->stretch * s[j] + z->gamma;
             used[j] = v < 0 || v > 1 ? 0.0f : z->stretch * used[j];
-            mean += (double)s[j] * used[j];
         }
+        const float mean = (float)weighted_sum(s, used, lo, hi);
         memset(used, 0, lo * sizeof *used);
         memset(used + hi, 0, (w->keys - hi) * sizeof *used);
-        for (size_t j = lo; j < hi; j++) {
-            const float c = z->cap > 0 ? pcs_tanhf(score[j] * z->scale / z->cap) : 0.0f;
-            used[j] = s[j] * (used[j] - (float)mean) * z->scale * (1.0f - c * c);
+        for (size_t j = lo; j < hi; j++) used[j] = s[j] * (used[j] - mean) * z->scale;
+        for (size_t j = lo; z->cap > 0 && j < hi; j++) {
+            const float c = pcs_tanhf(score[j] * z->scale / z->cap);
+            used[j] *= 1.0f - c * c;
         }
     }
 }

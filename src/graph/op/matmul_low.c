@@ -2,9 +2,10 @@
  * gradients in the same: training's products. Inputs x [..., k], w [n, k], and i32 [1] that what is drawn depends on
  * (the step); `place`: another for each node.
  *
- * A product is out[m][c] = sum a[m][d] b[c][d]. Threads share rows of a and of b; where an operand becomes codes, whose
- * scales may reach over its rows, each thread makes all of them, so that bits do not depend on how many there are.
- * Gradients go straight through. */
+ * A product is out[m][c] = sum a[m][d] b[c][d]. Threads share rows of a and of b, and take PART of each at a time, so
+ * that what a thread needs does not grow with them; where an operand becomes codes, whose scales may reach over its
+ * rows, each thread makes all of them, so that bits do not depend on how many there are. Gradients go straight
+ * through. */
 #include "graph/graph.h"
 #include "graph/low.h"
 #include "graph/op/share_table.h"
@@ -12,9 +13,14 @@
 #include "kernel/bf16.h"
 #include "kernel/int8.h"
 
+extern const pcs_format pcs_format_int8_c;
+
 enum { AS, PLACE };
 
+#define PART 256 /* rows */
+
 static size_t up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+static size_t at_most(size_t a, size_t b) { return a < b ? a : b; }
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -44,13 +50,33 @@ typedef struct {
     bool add;
 } product;
 
-/* Bytes that a thread needs for one. */
-static size_t room(size_t m, size_t columns, size_t depth)
+/* Numbers of an operand's row. Rows that are turned are written a line at a time: at a distance of whole pages all of
+ * them would lie in one set of the nearest cache. */
+static size_t row_numbers(pcs_low_product which, size_t depth)
 {
-    const size_t ld = up(depth, 32), row = up(columns, 128) + 128;
-    return 4 * (m * ld + row * ld + m * row) + (size_t)pcs_act_bf16_bytes(m, ld) + (size_t)pcs_act_int8_bytes(m, ld) +
-           pcs_mp_int8_scratch(ld) + (size_t)pcs_act_int8_bytes(PCS_INT8_ROWS, ld) + ld + pcs_mp_bf16_scratch(ld) +
-           4 * 64 * ld + up(columns, 16) * (ld + 64) + 4096;
+    const size_t ld = up(depth, 32);
+    return which == PCS_LOW_BY_WEIGHTS && ld % 512 == 0 ? ld + 32 : ld;
+}
+
+/* Bytes that multiply_rows needs for m rows by n. */
+static size_t multiply_room(pcs_low_kind kind, size_t m, size_t n, size_t ld)
+{
+    if (kind == PCS_LOW_BF16) return (size_t)pcs_act_bf16_bytes(m, ld) + pcs_mp_bf16_scratch(ld);
+    if (kind == PCS_LOW_F32) return 4 * (16 * ld + 48 * 16);
+    const size_t codes = up(n, 16) * (size_t)pcs_row_bytes(&pcs_format_int8_c, ld),
+                 encode = (size_t)pcs_act_int8_bytes(PCS_INT8_ROWS, ld) + ld, multiply = pcs_mp_int8_scratch(ld);
+    return (size_t)pcs_act_int8_bytes(m, ld) + codes + (encode > multiply ? encode : multiply);
+}
+
+/* Bytes that a thread needs for one: room for rows of a and of b, for a piece of the result that is added, and for what
+ * multiplies. */
+static size_t room(const pcs_call *c, pcs_low_product which, size_t m, size_t columns, size_t depth)
+{
+    const pcs_low *low = pcs_low_by_name(c->attr[AS].text);
+    const bool codes = low->product[which].left || low->product[which].right;
+    const size_t ld = row_numbers(which, depth), rows = codes ? m : at_most(m, PART),
+                 row = codes ? columns : at_most(columns, PART);
+    return 4 * (rows * ld + row * ld + rows * row) + multiply_room(low->product[which].kind, rows, row, ld) + 1024;
 }
 
 static uint64_t seed_of(const product *p, int side)
@@ -64,8 +90,6 @@ static char *aligned(char *mem) { return mem + (64 - (uintptr_t)mem % 64) % 64; 
 
 /* y[m][n], in rows of ldy numbers, of rows a [m][ld] and b [n][ld]. */
 typedef struct { const float *a, *b; size_t m, n; float *y; size_t ldy; } rectangle;
-
-extern const pcs_format pcs_format_int8_c;
 
 /* Rows as those of a type, their codes by what activations get theirs by: 16 rows at a time, in a tile. */
 static void encode_rows(const pcs_kernels *k, const rectangle *r, size_t ld, uint8_t *codes, char *mem)
@@ -164,22 +188,37 @@ static const float *operand_rows(const product *p, const operand *o, float *room
     return room;
 }
 
+/* A block of the result, which begins at `out`; r.y: room for one that is added. */
+static void run_block(const product *p, rectangle r, float *out, char *mem)
+{
+    float *y = r.y;
+    if (!p->add) r.y = out, r.ldy = p->columns;
+    multiply_rows(p, &r, mem);
+    for (size_t t = 0; t < r.m && p->add; t++)
+        for (size_t i = 0; i < r.n; i++) out[t * p->columns + i] += y[t * r.ldy + i];
+}
+
 static void run_product(const product *p, uint32_t ith, uint32_t nth)
 {
     const pcs_low *low = pcs_low_by_name(p->c->attr[AS].text);
     const pcs_rectangle part = pcs_share_table(p->m, p->columns, 32, ith, nth);
-    const size_t m = (size_t)(part.r1 - part.r0), n = (size_t)(part.c1 - part.c0);
-    if (!m || !n) return;
-    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + p->m * p->ld,
-          *y = b + p->columns * p->ld, *out = p->out + part.r0 * p->columns + part.c0;
-    const operand left = { p->a, p->a_turned, p->m, (size_t)part.r0, m, low->product[p->which].left, seed_of(p, 0) };
-    const operand right = { p->b, p->b_turned, p->columns, (size_t)part.c0, n, low->product[p->which].right,
-                            seed_of(p, 1) };
-    const rectangle r = { operand_rows(p, &left, a), operand_rows(p, &right, b), m, n, p->add ? y : out,
-                          p->add ? n : p->columns };
-    multiply_rows(p, &r, (char *)(y + p->m * n));
-    for (size_t t = 0; t < m && p->add; t++)
-        for (size_t i = 0; i < n; i++) out[t * p->columns + i] += y[t * n + i];
+    operand left = { .x = p->a, .turned = p->a_turned, .rows = p->m, .code = low->product[p->which].left,
+                     .seed = seed_of(p, 0) },
+            right = { .x = p->b, .turned = p->b_turned, .rows = p->columns, .code = low->product[p->which].right,
+                      .seed = seed_of(p, 1) };
+    const bool codes = left.code || right.code;
+    const size_t high = codes ? p->m : at_most(p->m, PART), wide = codes ? p->columns : at_most(p->columns, PART);
+    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + high * p->ld,
+          *y = b + wide * p->ld;
+    for (size_t row = part.r0; row < part.r1; row += high) {
+        left.first = row, left.count = at_most(high, (size_t)part.r1 - row);
+        const float *rows = part.c0 < part.c1 ? operand_rows(p, &left, a) : NULL;
+        for (size_t column = part.c0; column < part.c1; column += wide) {
+            right.first = column, right.count = at_most(wide, (size_t)part.c1 - column);
+            const rectangle r = { rows, operand_rows(p, &right, b), left.count, right.count, y, right.count };
+            run_block(p, r, p->out + row * p->columns + column, (char *)(y + high * wide));
+        }
+    }
 }
 
 static product product_of(const pcs_call *c, pcs_low_product which, float *out, const float *d)
@@ -190,19 +229,20 @@ static product product_of(const pcs_call *c, pcs_low_product which, float *out, 
     if (which == PCS_LOW_BY_INPUT) p.a = d, p.b_turned = true, p.columns = k, p.depth = n, p.add = true;
     if (which == PCS_LOW_BY_WEIGHTS)
         p.a = d, p.b = x, p.a_turned = p.b_turned = true, p.m = n, p.columns = k, p.depth = m, p.add = true;
-    p.ld = up(p.depth, 32);
+    p.ld = row_numbers(which, p.depth);
     return p;
 }
 
 static size_t scratch(const pcs_call *c)
 {
-    return room((size_t)pcs_arg_rows(&c->in[0]), (size_t)c->in[1].shape[0], (size_t)c->in[1].shape[1]);
+    return room(c, PCS_LOW_FORWARD, (size_t)pcs_arg_rows(&c->in[0]), (size_t)c->in[1].shape[0],
+                (size_t)c->in[1].shape[1]);
 }
 
 static size_t scratch_back(const pcs_call *c)
 {
     const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
-    const size_t by_input = room(m, k, n), by_weights = room(n, k, m);
+    const size_t by_input = room(c, PCS_LOW_BY_INPUT, m, k, n), by_weights = room(c, PCS_LOW_BY_WEIGHTS, n, k, m);
     return by_input > by_weights ? by_input : by_weights;
 }
 

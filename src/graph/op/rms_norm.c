@@ -43,6 +43,17 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* sum d[i] w[i] x[i] in 8 lanes. */
+static double weighted_dot(const float *d, const float *w, const float *x, size_t n)
+{
+    double lane[8] = { 0 };
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t l = 0; l < 8; l++) lane[l] += (double)d[i + l] * w[i + l] * x[i + l];
+    for (; i < n; i++) lane[i % 8] += (double)d[i] * w[i] * x[i];
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
 /* Columns [from, to) of the gradient by the weight; the rows' sums are the same for every thread. */
 static void back_to_weight(const pcs_call *c, const float *dout, float *dw, size_t from, size_t to)
 {
@@ -63,9 +74,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     for (size_t r = begin / n; g->in[0] && r < end / n; r++) {
         const float *x = (const float *)c->in[0].data + r * n, *d = g->out[0] + r * n;
         const float s = inverse_rms(x, n, (float)c->attr[EPS].real);
-        double dot = 0;
-        for (size_t i = 0; i < n; i++) dot += (double)d[i] * w[i] * x[i];
-        const float back = (float)(dot * s * s * s / (double)n);
+        const float back = (float)(weighted_dot(d, w, x, n) * s * s * s / (double)n);
         for (size_t i = 0; i < n; i++) g->in[0][r * n + i] += s * d[i] * w[i] - back * x[i];
     }
     pcs_share(n, 16, ith, nth, &begin, &end);

@@ -1,5 +1,4 @@
 /* swiglu - gate * sigmoid(gate) * up (Shazeer 2020). */
-#include "base/fmath.h"
 #include "graph/op/pair.h"
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -11,17 +10,24 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                                             (float *)c->out[0].data + begin, end - begin });
 }
 
+/* Sigmoids are made PIECE at a time by the kernel of functions, which has them for every instruction set. */
+#define PIECE 256
+
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
+    float s[PIECE];
     pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
-    const float *x = c->in[0].data, *up = c->in[1].data, *d = g->out[0];
-    float *const dx = g->in[0], *const du = g->in[1];
-    for (uint64_t i = begin; dx && i < end; i++) {
-        const float s = pcs_sigmoidf(x[i]);
-        dx[i] += d[i] * up[i] * s * (1.0f + x[i] * (1.0f - s));
+    for (uint64_t at = begin; at < end; at += PIECE) {
+        const size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
+        const float *x = (const float *)c->in[0].data + at, *up = (const float *)c->in[1].data + at,
+                    *d = g->out[0] + at;
+        float *const dx = g->in[0] ? g->in[0] + at : NULL, *const du = g->in[1] ? g->in[1] + at : NULL;
+        c->kernels->elements(
+            &(pcs_elements_args){ .f = PCS_OF_SIGMOID, .x = x, .y = x, .dx = 1, .to = s, .n = n });
+        for (size_t i = 0; dx && i < n; i++) dx[i] += d[i] * up[i] * s[i] * (1.0f + x[i] * (1.0f - s[i]));
+        for (size_t i = 0; du && i < n; i++) du[i] += d[i] * x[i] * s[i];
     }
-    for (uint64_t i = begin; du && i < end; i++) du[i] += d[i] * x[i] * pcs_sigmoidf(x[i]);
 }
 
 const pcs_op pcs_op_swiglu = {
