@@ -46,7 +46,8 @@ static void page(FILE *f, const chart *charts, int n)
     fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
           "content=\"width=device-width, initial-scale=1\"><title>precis train</title>\n<style>body{font:16px/1.5 "
           "sans-serif;color:#222;margin:0 auto;max-width:60rem;padding:1rem}figure{margin:0 0 1.5rem}"
-          "svg{width:100%;height:auto;border:1px solid #ddd}figcaption{font-size:.9rem;color:#444}</style></head>"
+          "svg{width:100%;max-width:36rem;height:auto;box-sizing:border-box;border:1px solid #ddd}"
+          "figcaption{font-size:.9rem;color:#444}</style></head>"
           "<body>\n<h1>precis train</h1>\n",
           f);
     for (int i = 0; i < n; i++) {

@@ -25,6 +25,32 @@ with open(os.path.join(work, "runs.csv"), "w", encoding="utf-8") as f:  # of Hof
         for d in 1e9, 3e9, 1e10, 3e10:
             f.write(f"{n},{d},{1.69 + 406.4 / n ** 0.34 + 410.7 / d ** 0.28 + 1e-4 * ((n + d) % 7)}\n")
 
+sys.path.insert(0, os.path.join(source, "tests"))
+import onnx_files as onnx
+
+
+def long_names():
+    """A net of arrays whose nodes are called as exporters call them."""
+    at = "/model/encoder/layers.{}/feed_forward/{}"
+    nodes, held, last = [], [], "images_of_the_sensor"
+    for layer, (rows, columns) in enumerate([(24, 16), (16, 8), (8, 4)]):
+        w, out, act = (at.format(layer, name) for name in ("dense/weight", "dense/Gemm_output_0", "activation/Relu_output_0"))
+        held.append(onnx.floats(w, [rows, columns], [0.37 * v for v in onnx.ramp(rows * columns)]))
+        nodes += [onnx.node("MatMul", [last, w], [out], name=out), onnx.node("Relu", [out], [act], name=act)]
+        last = act
+    return onnx.model(onnx.graph(nodes, [onnx.port("images_of_the_sensor", onnx.F32, ["samples_in_a_batch", 24])],
+                                 [onnx.port(last, onnx.F32, ["samples_in_a_batch", 4])], held))
+
+
+open(os.path.join(work, "net.onnx"), "wb").write(long_names())
+open(os.path.join(work, "x.npy"), "wb").write(onnx.npy(onnx.ramp(32 * 24, .31), [32, 24]))
+open(os.path.join(work, "y.txt"), "w").write("".join(f"{i % 4}\n" for i in range(32)))
+subprocess.run([precis, "quant", "net.onnx", "--static", "--calib", "x.npy", "--no-speed", "-o", "codes.onnx", "-q"], check=True, cwd=work,
+               stdout=subprocess.DEVNULL)
+for _ in range(2):
+    subprocess.run([precis, "eval", "q.gguf", "--against", "m.gguf", "--text", "t.txt", "--chunks", "2", "--gate", "--max-kld", "1",
+                    "--results", "h.sqlite", "-q", "--name", "a name that is longer than its column was"], cwd=work, stdout=subprocess.DEVNULL)
+
 # What is typed, by a name; those whose words do not depend on the width are compared with what a pipe gets.
 COMMANDS = {
     "help": "precis --help",
@@ -56,12 +82,28 @@ COMMANDS = {
     "keys": "precis inspect m.gguf --keys",
     "tensors": "precis inspect m.gguf --tensors",
     "overflow": "precis inspect q.gguf --overflow",
+    "net_c": "precis quant net.onnx --static --calib x.npy -o WIDTH.c",
     "profile": "precis profile m.gguf --calib t.txt -o WIDTH.json",
     "dry_run": "precis quant m.gguf --type Q4_K_M --dry-run --no-calib",
     "convert": "precis convert q.gguf --format safetensors -o WIDTH",
     "tasks": "precis eval q.gguf --against m.gguf --tasks copy --limit 4",
     "ladder": "precis eval m.gguf --ladder W8A8 --text t.txt --chunks 2",
-    "bench": "precis bench m.gguf --prompt 16 --gen 8",
+    "bench": "precis bench m.gguf --prompt 16 --gen 8 --repeat 2",
+    "net_inspect": "precis inspect net.onnx; precis inspect net.onnx --passes",
+    "net_overflow": "precis inspect codes.onnx --overflow",
+    "net_plan": "precis plan net.onnx --static --size 2 --speed",
+    "net_quant": "precis quant net.onnx --static --calib x.npy -o WIDTH.onnx",
+    "net_run": "precis run codes.onnx --input images_of_the_sensor=x.npy; precis run codes.onnx --input images_of_the_sensor=x.npy --output-dir WIDTHd",
+    "net_eval": "precis eval codes.onnx --against net.onnx --data x.npy --labels y.txt --gate --max-drop 2%",
+    "net_nodes": "precis eval codes.onnx --against net.onnx --data x.npy --nodes",
+    "net_bench": "precis bench codes.onnx --seconds 1 --nodes --size 2",
+    "importance": "precis profile m.gguf --calib t.txt --tensors -o WIDTH.dat",
+    "probes": "precis profile m.gguf --calib t.txt --tokens 256 --effort fast --tensors -o WIDTHt.json",
+    "nodes": "precis profile q.gguf --nodes --against m.gguf --calib t.txt --tokens 32",
+    "history": "precis eval --history --results h.sqlite",
+    "verbose": "precis quant m.gguf --type Q4_K_M --verbose -o WIDTHv.gguf --no-calib --no-eval",
+    "pieces": "precis tokenize m.gguf --text t.txt --pieces | head -n 40",
+    "check": "precis inspect m.gguf --check",
     "refused": "precis quant m.gguf --type Q4_L -o x.gguf; precis quant m.gguf --max-size 1M -o x.gguf; precis qant",
 }
 WORDS = subprocess.run([precis, "law", "--help"], check=True, capture_output=True, text=True).stdout
