@@ -22,13 +22,11 @@ static void figure_json(void *list, const precis_history_row *r)
 static void figure_text(void *user, const precis_history_row *r)
 {
     cli_table *table = user;
-    char name[256], of[256], change[64] = "";
-    snprintf(name, sizeof name, "%s", r->name);
-    snprintf(of, sizeof of, "%s", r->of);
+    char name[CLI_SHOWN], of[CLI_SHOWN], change[64] = "";
     if (isfinite(r->change))
         snprintf(change, sizeof change, "%+.6g%s", r->change, r->worse ? " WORSE" : r->better ? " better" : "");
-    cli_table_row(table, "%s\t%s\t%s\t%s\t%.6g +- %.3g\t%s", r->at, cli_printable(name), r->what,
-                  cli_printable(of), r->mean, r->se, change);
+    cli_table_row(table, "%s\t%s\t%s\t%s\t%.6g +- %.3g\t%s", r->at, cli_shown(r->name, name),
+                  r->what, cli_shown(r->of, of), r->mean, r->se, change);
 }
 
 int cli_history_show(cli *c)

@@ -92,6 +92,7 @@ static int no_option(const cli *c, const char *arg)
     for (const cli_option *o = c->command->options; o->name; o++) cli_meant_look(&m, o->name);
     for (const cli_option *o = cli_common; o->name; o++) cli_meant_look(&m, o->name);
     const char *meant = cli_meant_ask(&m, ask);
+    if (!access(arg, F_OK)) return cli_usage(c, "no option %s; the file of that name is ./%s", arg, arg);
     return cli_usage(c, "no option %s%s (precis %s --help lists them)", arg, *meant ? meant : had_by(word, other),
                      c->command->name);
 }

@@ -94,7 +94,10 @@ int train_log_keep(cli *c, const train_log *l, const precis_train_result *r)
         cli_warn(c, precis_ctx_message(c->ctx)); /* nobody asked for it: --results was refused before the training */
         return -1;
     }
-    if (!path && !precis_history_path(own)) return -1;
+    if (!path && !precis_history_path(own)) {
+        cli_warn(c, "the run is not kept: neither XDG_STATE_HOME nor HOME says where; --results FILE does");
+        return -1;
+    }
     float *losses = cli_alloc(l->n + 1, sizeof *losses), held = (float)r->heldout;
     if (!losses) return cli_no_memory(c);
     for (size_t i = 0; i < l->n; i++) losses[i] = (float)l->loss[i];

@@ -129,7 +129,11 @@ precis_status pcs_out_folder_open(precis_ctx *ctx, pcs_out_folder *d, const char
     struct stat sb;
     if (!lstat(d->path, &sb) && (!S_ISDIR(sb.st_mode) || !is_empty_folder(d->path)))
         return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no empty folder; choose another output", d->path);
-    if (access(d->wait, W_OK | X_OK)) return pcs_io_fail(ctx, d->wait, "written");
+    if (access(d->wait, W_OK | X_OK)) {
+        const int e = errno;
+        return pcs_fail(ctx, pcs_errno_status(e), "%s: its folder %s cannot be written: %s", d->path, d->wait,
+                        strerror(e));
+    }
     return PRECIS_OK;
 }
 
