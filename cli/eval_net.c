@@ -100,22 +100,22 @@ static void print_figures(const precis_eval_net_result *r, bool gate)
     putchar('\n');
     if (r->score) {
         print_interval(r->score, r->net);
-        if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_net);
-        if (isfinite(r->loss)) printf("  loss                     %.6f nats\n", r->loss);
+        if (r->second) cli_row(4, "  %-22s %8.3f%%", r->second, 100 * r->second_net);
+        if (isfinite(r->loss)) cli_row(4, "  loss                     %.6f nats", r->loss);
     }
     if (!r->has_reference) return;
     if (r->score) {
         print_interval("  of the reference", r->reference);
-        if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_reference);
-        if (isfinite(r->loss_reference)) printf("  loss of the reference    %.6f nats\n", r->loss_reference);
+        if (r->second) cli_row(4, "  %-22s %8.3f%%", r->second, 100 * r->second_reference);
+        if (isfinite(r->loss_reference)) cli_row(4, "  loss of the reference    %.6f nats", r->loss_reference);
         print_interval("  drop", r->drop);
         if (r->share)
             cli_row(4, "  %-22s %llu to wrong, %llu to right (McNemar p = %.3g)", "changed",
                     (unsigned long long)r->to_wrong, (unsigned long long)r->to_right, r->mcnemar);
     }
     if (r->has_agree) print_interval("agreement", r->agree);
-    if (r->identical) printf("outputs                  the same bits\n");
-    else printf("SQNR                     %8.2f dB\n", r->sqnr_db);
+    if (r->identical) cli_row(4, "outputs                  the same bits");
+    else cli_row(4, "SQNR                     %8.2f dB", r->sqnr_db);
     if (!gate) return;
     const precis_gate_result *g = &r->gate;
     putchar('\n');

@@ -191,7 +191,7 @@ static void print_fallbacks(const precis_job *job, bool all)
     for (size_t i = 0; job->report && i < precis_quant_report_size(job->report); i++) {
         precis_quant_row r = { .size = sizeof r };
         if (precis_quant_report_get(job->report, i, &r) || !strchr(r.method, '(')) continue;
-        if (!n++ && all) printf("the method could not be applied to:\n");
+        if (!n++ && all) cli_row(2, "the method could not be applied to:");
         if (all) cli_row(4, "  %-40s %s", cli_shown(r.tensor, clean), r.method);
     }
     if (n && !all) cli_say(2, "fallbacks: the method could not be applied to %zu tensors (--verbose lists them)", n);
@@ -227,8 +227,8 @@ static void print_substitutes(const precis_plan *plan, bool all)
 /* A row of the table: a name for wide terminals and one for narrow ones. */
 static void put_row(const char *wide, const char *narrow, const char *before, const char *after)
 {
-    if (cli_columns() >= 72) printf("%-28s %18s %24s\n", wide, before, after);
-    else printf("%-13s %15s %18s\n", narrow, before, after);
+    if (cli_columns() >= 72) cli_row(4, "%-28s %18s %24s", wide, before, after);
+    else cli_row(4, "%-13s %15s %18s", narrow, before, after);
 }
 
 static void put_pair(const char *wide, const char *narrow, const char *fmt, double before, double after)

@@ -8,14 +8,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { LEAST = 20 }; /* columns; in fewer no words stand beside one another */
+
 int cli_columns(void)
 {
     struct winsize w;
     const char *set = getenv("COLUMNS");
     const long columns = set ? strtol(set, NULL, 10) : 0;
     if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col)
-        return w.ws_col < 32 ? 32 : w.ws_col;
-    return columns >= 32 && columns < 10000 ? (int)columns : 120;
+        return w.ws_col < LEAST ? LEAST : w.ws_col;
+    return columns >= LEAST && columns < 10000 ? (int)columns : 120;
 }
 
 bool cli_shows_color(int fd)
@@ -87,8 +89,9 @@ void cli_row(int indent, const char *fmt, ...)
     vsnprintf(row, sizeof row, fmt, ap);
     va_end(ap);
     if (isatty(STDOUT_FILENO) && cli_columns_of(row, strlen(row)) > (size_t)cli_columns()) {
-        size_t n = strspn(row, " ");
-        for (const char *p = row + n; *p; p++)
+        const size_t blanks = strspn(row, " ");
+        size_t n = blanks < (size_t)indent ? blanks : (size_t)indent;
+        for (const char *p = row + blanks; *p; p++)
             if (*p != ' ' || n < 2 || row[n - 1] != ' ' || row[n - 2] != ' ') row[n++] = *p;
         row[n] = 0;
     }
@@ -98,7 +101,7 @@ void cli_row(int indent, const char *fmt, ...)
 void cli_fold_error(const char *text, int indent)
 {
     struct winsize w;
-    const bool shown = isatty(STDERR_FILENO) && !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 32;
+    const bool shown = isatty(STDERR_FILENO) && !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col >= LEAST;
     if (shown) fold(stderr, w.ws_col, text, 0, indent);
     else fputs(text, stderr);
     fputc('\n', stderr);
