@@ -59,6 +59,9 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
     char folder[4096];
     if (!folder_of(path, folder)) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", path);
     if (!*pcs_base_name(path)) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no file", path);
+    if (!strcmp(path, "-"))
+        return pcs_fail(ctx, PRECIS_EINVAL, "- would be standard output, and a file that is whole or not there cannot "
+                        "go there; name a file (./- for one of that name)");
     struct stat st;
     if (!stat(path, &st)) {
         if (!S_ISREG(st.st_mode)) return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no regular file", path);

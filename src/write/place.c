@@ -122,7 +122,7 @@ precis_status pcs_out_folder_open(precis_ctx *ctx, pcs_out_folder *d, const char
     if (!d->path || !d->wait) return PRECIS_ENOMEM;
     memcpy(d->path, path, n);
     const char *base = pcs_base_name(d->path);
-    if (!*base || !strcmp(base, ".") || !strcmp(base, ".."))
+    if (!*base || !strcmp(base, ".") || !strcmp(base, "..") || !strcmp(path, "-"))
         return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no new folder", path);
     if (base == d->path) memcpy(d->wait, "./", sizeof "./");
     else memcpy(d->wait, d->path, (size_t)(base - d->path));

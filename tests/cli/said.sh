@@ -80,6 +80,14 @@ cp "$model/model.safetensors" "$work/-m.safetensors"
 expect 2 sh -c 'cd "$1" && "$2" inspect -m.safetensors' x "$work" "$(realpath "$precis")"
 has err "no option -m.safetensors; the file of that name is ./-m.safetensors"
 expect 0 sh -c 'cd "$1" && "$2" inspect ./-m.safetensors' x "$work" "$(realpath "$precis")"
+# options without a command, and standard output as a file
+expect 2 "$precis" --json
+json "j['error']['kind'] == 'usage' and 'a command comes first' in j['error']['message']"
+expect 2 "$precis" quant "$model" --type Q8_0 --no-calib --no-eval -o -
+has err "name a file"
+expect 2 "$precis" convert "$model" --format safetensors -o -
+has err "names no new folder"
+[ ! -e ./- ] || { echo "a file of the name - was written"; rm ./-; failed=1; }
 
 echo "$n commands"
 exit $failed
