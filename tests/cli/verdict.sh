@@ -25,6 +25,8 @@ has out "^As large as the input"
 expect 0 "$precis" quant "$work/q2.gguf" --type '*=Q8_0' --no-calib --no-eval -o "$work/large.gguf"
 has out "^LARGER by [0-9]* % than the input"
 has out "Next: keep the input"
+tr '\n' ' ' <"$work/out" | tr -s ' ' >"$work/line"
+grep -qE "precis quant $work/q2.gguf --max-size 75% -o" "$work/line" || { echo "what comes next cannot be copied"; failed=1; }
 has out "Loss: not measured"
 # little more is said in tenths; names in commands are as a shell takes them; what is not measured says how, if it can be
 mkdir "$work/it's a folder" && cp "$work/q2.gguf" "$work/it's a folder/q 2.gguf"
