@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utf8proc.h>
 
 enum { LEAST = 20 }; /* columns; in fewer no words stand beside one another */
 
@@ -34,9 +35,15 @@ const char *cli_color(cli_ink ink)
 
 size_t cli_columns_of(const char *s, size_t n)
 {
-    size_t columns = 0;
-    for (size_t i = 0; i < n; i++) columns += ((unsigned char)s[i] & 0xc0) != 0x80;
-    return columns;
+    size_t width = 0;
+    for (size_t at = 0; at < n;) {
+        utf8proc_int32_t point;
+        const utf8proc_uint8_t *next = (const utf8proc_uint8_t *)s + at;
+        const utf8proc_ssize_t len = utf8proc_iterate(next, (utf8proc_ssize_t)(n - at), &point);
+        width += len > 0 ? (size_t)utf8proc_charwidth(point) : 1;
+        at += len > 0 ? (size_t)len : 1;
+    }
+    return width;
 }
 
 static void fold(FILE *f, size_t width, const char *text, int at, int indent)

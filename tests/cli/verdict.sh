@@ -88,5 +88,17 @@ lacks out "precis run"
 quant 0 --type Q8_0 --no-eval --bench -o "$work/b.gguf" --json
 json "j['bench']['original']['model'].endswith('gutenberg-7m') and j['bench']['quantized']['model'].endswith('b.gguf') and j['bench']['quantized']['decode_tok_s'] > 0"
 
+# characters that take two columns
+wide="$work/$(printf '\346\250\241\345\236\213%.0s' 1 2 3 4 5 6 7 8)"
+mkdir "$wide" "$wide/$(basename "$wide")"
+here=$(realpath "$precis")
+(cd "$wide" && COLUMNS=48 expect 0 "$here" quant "$work/q2.gguf" --type Q8_0 --no-calib --no-eval -o "$(basename "$wide")/q8 q8 q8 q8.gguf" && exit "$failed") || failed=1
+python3 - "$work/out" <<'P' || failed=1
+import sys, unicodedata
+for line in open(sys.argv[1], encoding="utf-8").read().split("\n"):
+    columns = sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
+    assert columns <= 48 or line.startswith(("types:", "kernels:")) or len(line.split()) < 2 or "  " in line.strip(), line
+P
+
 echo "$n commands"
 exit $failed
