@@ -254,8 +254,9 @@ static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_o
     if (cli_has(c, "--energy") && !isfinite(r->decode_j))
         fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there "
                         "or not readable; virtual machines have none, and on others root reads them\n");
-    printf("%s, %u threads, arithmetic: %s\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx),
-           precis_arithmetic_name(r->arithmetic));
+    cli_row(2, "%s, %u threads, arithmetic: %s", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx),
+            precis_arithmetic_name(r->arithmetic));
+    putchar('\n');
     printf("%-10s %10.1f ms\n", "load", r->load_ms);
     cli_say(11, "%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, "
             "in registers)", "prefill", r->prefill_tok_s, 100 * r->prefill_tok_s / r->limit_prefill_tok_s,

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As wide as a telephone's page, where a unit is a pixel and letters keep their 12; on others the page puts figures
- * side by side. The legend stands below, so that it never lies over a curve. */
-enum { WIDTH = 400, HEIGHT = 346, LEFT = 60, RIGHT = 12, TOP = 54, BOTTOM = 52, LINE = 18, COLUMNS = 64, ROWS = 18 };
+/* As wide as what a telephone of 390 pixels leaves of its page (page.c), where a unit is a pixel and letters keep their
+ * 12.5; on others the page puts figures side by side. The legend stands below, so that it never lies over a curve. */
+enum { WIDTH = 356, HEIGHT = 326, LEFT = 60, RIGHT = 12, TOP = 54, BOTTOM = 52, LINE = 18, COLUMNS = 64, ROWS = 18 };
 
 static const char *const colours[] = { "#14508c", "#c03d2b", "#1f7a4d", "#8a5a00",
                                        "#6a4c93", "#444444", "#0b8a9c", "#b03a8c" };
@@ -160,6 +160,20 @@ static void mark(FILE *f, int style, double x, double y)
     }
 }
 
+/* A series without a label belongs to the one before it: the points of a line. */
+static int style_of(const chart *c, int i) { return i && !*c->series[i].label ? i - 1 : i; }
+
+/* One that stands for itself, as the plan among others, is larger, and lies over them with a white edge. */
+static void mark_of(const chart *c, FILE *f, int i, double x, double y)
+{
+    if (c->series[i].n != 1) mark(f, style_of(c, i), x, y);
+    else {
+        fprintf(f, "<g transform=\"translate(%.1f %.1f) scale(1.8)\" stroke=\"#fff\" stroke-width=\".8\">", x, y);
+        mark(f, style_of(c, i), 0, 0);
+        fputs("</g>", f);
+    }
+}
+
 static void frame(const chart *c, FILE *f, const axis *x, const axis *y)
 {
     char buf[32];
@@ -204,7 +218,7 @@ static void legend(const chart *c, FILE *f)
     for (int i = 0; i < c->n; i++) {
         const chart_series *s = &c->series[i];
         if (!*s->label) continue;
-        if (s->points) mark(f, i, LEFT + 12, y + LINE / 2 - 4);
+        if (s->points) mark_of(c, f, i, LEFT + 12, y + LINE / 2 - 4);
         else
             fprintf(f, "<path d=\"M%d %dh24\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\"/>", LEFT,
                     y + LINE / 2 - 4, colours[i % STYLES], dashes[i % STYLES]);
@@ -241,7 +255,7 @@ void chart_svg(const chart *c, FILE *f, bool inline_)
         for (size_t k = 0; k < s->n; k++) {
             const double px = LEFT + w * place(&x, s->x[k]), py = TOP + h * (1 - place(&y, s->y[k]));
             const bool there = isfinite(px) && isfinite(py) && fabs(py) < 1e5;
-            if (there && s->points) mark(f, i, px, py);
+            if (there && s->points) mark_of(c, f, i, px, py);
             else if (there) fprintf(f, "%c%.1f %.1f", pen ? 'L' : 'M', px, py);
             pen = there;
         }

@@ -105,22 +105,23 @@ static int print_eval_json(cli *c, const precis_eval_result *e, bool stopped)
 static int print_eval_text(cli *c, const precis_eval_result *e)
 {
     const bool narrow = cli_columns() < 64;
-    printf("%llu tokens in %llu windows, arithmetic: %s\n\n", (unsigned long long)e->tokens,
-           (unsigned long long)e->windows, precis_arithmetic_name(e->arithmetic));
-    printf("perplexity               %10.4f +- %.4f\n", e->ppl, e->ppl_se);
+    cli_row(2, "%llu tokens in %llu windows, arithmetic: %s", (unsigned long long)e->tokens,
+            (unsigned long long)e->windows, precis_arithmetic_name(e->arithmetic));
+    putchar('\n');
+    cli_row(4, "perplexity               %10.4f +- %.4f", e->ppl, e->ppl_se);
     if (e->has_reference) {
-        printf("  of the reference       %10.4f +- %.4f\n", e->ref_ppl, e->ref_ppl_se);
-        printf("  ln(ratio)              %10.5f +- %.5f\n", e->log_ratio, e->log_ratio_se);
-        printf("%-24s %10.6f +- %.6f%s\n", narrow ? "KL, mean (nats/token)" : "KL divergence, mean", e->kld_mean,
+        cli_row(4, "  of the reference       %10.4f +- %.4f", e->ref_ppl, e->ref_ppl_se);
+        cli_row(4, "  ln(ratio)              %10.5f +- %.5f", e->log_ratio, e->log_ratio_se);
+        cli_row(4, "%-24s %10.6f +- %.6f%s", narrow ? "KL, mean (nats/token)" : "KL divergence, mean", e->kld_mean,
                e->kld_se, narrow ? "" : " nats per token");
         for (int i = 0; i < PRECIS_QUANTILES; i++)
-            printf("  quantile %-5s         %10.6f +- %.6f\n", quantile_names[i], e->kld_quantile[i],
+            cli_row(4, "  quantile %-5s         %10.6f +- %.6f", quantile_names[i], e->kld_quantile[i],
                    e->kld_quantile_se[i]);
-        printf("  largest                %10.6f\n", e->kld_max);
-        printf("probability of the right token, difference\n  mean                   %9.4f%% +- %.4f%%\n  root mean "
-               "square       %9.4f%% +- %.4f%%\n",
-               100 * e->dp_mean, 100 * e->dp_mean_se, 100 * e->dp_rms, 100 * e->dp_rms_se);
-        printf("top-1 agreement          %9.3f%% +- %.3f%%\n", 100 * e->top1, 100 * e->top1_se);
+        cli_row(4, "  largest                %10.6f", e->kld_max);
+        cli_row(2, "probability of the right token, difference");
+        cli_row(4, "  mean                   %9.4f%% +- %.4f%%", 100 * e->dp_mean, 100 * e->dp_mean_se);
+        cli_row(4, "  root mean square       %9.4f%% +- %.4f%%", 100 * e->dp_rms, 100 * e->dp_rms_se);
+        cli_row(4, "top-1 agreement          %9.3f%% +- %.3f%%", 100 * e->top1, 100 * e->top1_se);
     }
     return cli_done(c);
 }

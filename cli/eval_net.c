@@ -88,39 +88,41 @@ static json_t *figures_json(const precis_eval_net_result *r, bool gate, bool sto
 
 static void print_interval(const char *name, precis_interval v)
 {
-    printf("%-24s %8.3f%%", name, 100 * v.value);
-    if (isfinite(v.low)) printf("   %.3f to %.3f", 100 * v.low, 100 * v.high);
-    printf("\n");
+    char bounds[64] = "";
+    if (isfinite(v.low)) snprintf(bounds, sizeof bounds, "   %.3f to %.3f", 100 * v.low, 100 * v.high);
+    cli_row(4, "%-24s %8.3f%%%s", name, 100 * v.value, bounds);
 }
 
 static void print_figures(const precis_eval_net_result *r, bool gate)
 {
-    printf("%llu samples; intervals of 95 %%%s\n\n", (unsigned long long)r->n,
-           r->by_reference ? "; right is what the reference says" : "");
+    cli_row(2, "%llu samples; intervals of 95 %%%s", (unsigned long long)r->n,
+            r->by_reference ? "; right is what the reference says" : "");
+    putchar('\n');
     if (r->score) {
         print_interval(r->score, r->net);
-        if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_net);
-        if (isfinite(r->loss)) printf("  loss                     %.6f nats\n", r->loss);
+        if (r->second) cli_row(4, "  %-22s %8.3f%%", r->second, 100 * r->second_net);
+        if (isfinite(r->loss)) cli_row(4, "  loss                     %.6f nats", r->loss);
     }
     if (!r->has_reference) return;
     if (r->score) {
         print_interval("  of the reference", r->reference);
-        if (r->second) printf("  %-22s %8.3f%%\n", r->second, 100 * r->second_reference);
-        if (isfinite(r->loss_reference)) printf("  loss of the reference    %.6f nats\n", r->loss_reference);
+        if (r->second) cli_row(4, "  %-22s %8.3f%%", r->second, 100 * r->second_reference);
+        if (isfinite(r->loss_reference)) cli_row(4, "  loss of the reference    %.6f nats", r->loss_reference);
         print_interval("  drop", r->drop);
         if (r->share)
-            printf("  changed                %llu to wrong, %llu to right (McNemar p = %.3g)\n",
-                   (unsigned long long)r->to_wrong, (unsigned long long)r->to_right, r->mcnemar);
+            cli_row(4, "  %-22s %llu to wrong, %llu to right (McNemar p = %.3g)", "changed",
+                    (unsigned long long)r->to_wrong, (unsigned long long)r->to_right, r->mcnemar);
     }
     if (r->has_agree) print_interval("agreement", r->agree);
-    if (r->identical) printf("outputs                  the same bits\n");
-    else printf("SQNR                     %8.2f dB\n", r->sqnr_db);
+    if (r->identical) cli_row(4, "outputs                  the same bits");
+    else cli_row(4, "SQNR                     %8.2f dB", r->sqnr_db);
     if (!gate) return;
     const precis_gate_result *g = &r->gate;
-    printf("\ngate: %s  drop %.3f%%, with 95 %% each at least %.3f%% and at most %.3f%%; margin %.3f%%\n",
-           precis_verdict_name(g->verdict), 100 * g->mean, 100 * g->lower, 100 * g->upper, 100 * g->margin);
+    putchar('\n');
+    cli_row(4, "gate: %s  drop %.3f%%, with 95 %% each at least %.3f%% and at most %.3f%%; margin %.3f%%",
+            precis_verdict_name(g->verdict), 100 * g->mean, 100 * g->lower, 100 * g->upper, 100 * g->margin);
     if (g->verdict == PRECIS_UNDECIDED && g->items_needed != UINT64_MAX)
-        printf("about %llu samples would decide\n", (unsigned long long)g->items_needed);
+        cli_row(2, "about %llu samples would decide", (unsigned long long)g->items_needed);
 }
 
 static int compare_nodes(cli *c, precis_net *net, precis_net *reference, precis_samples *samples)

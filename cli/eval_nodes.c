@@ -1,5 +1,6 @@
 /* eval_nodes.c - `eval --nodes`: the error of each node of a net in codes, and why the worst of them have it. */
 #include "samples.h"
+#include "table.h"
 
 #include <math.h>
 
@@ -28,28 +29,28 @@ static const precis_node_error *worst_of(const precis_node_errors *e, int place)
     return NULL;
 }
 
-static void print_decibels(double v)
+static const char *decibels(double v, char cell[32])
 {
-    if (isfinite(v)) printf(" %8.2f", v);
-    else printf(" %8s", v > 0 ? "-" : "none");
+    if (isfinite(v)) snprintf(cell, 32, "%.2f", v);
+    else snprintf(cell, 32, "%s", v > 0 ? "-" : "none");
+    return cell;
 }
 
 int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped)
 {
-    char name[256];
+    char name[256], sqnr[32], added[32], carried[32];
     json_t *nodes = json_array(), *worst = json_array();
-    if (!c->json) printf("%-36s %-12s %8s %8s %8s  dB\n", "output", "op", "SQNR", "added", "carried");
+    cli_table t;
+    cli_table_open(&t, "output\t<op\tSQNR, dB\tadded\tcarried");
     for (size_t i = 0; i < precis_node_errors_count(e); i++) {
         const precis_node_error *n = precis_node_errors_get(e, i);
         json_array_append_new(nodes, error_json(n));
         if (c->json) continue;
         snprintf(name, sizeof name, "%s", n->name);
-        printf("%-36s %-12s", cli_printable(name), n->op);
-        print_decibels(n->sqnr_db);
-        print_decibels(n->added_db);
-        print_decibels(n->carried_db);
-        printf("\n");
+        cli_table_row(&t, "%s\t%s\t%s\t%s\t%s", cli_printable(name), n->op, decibels(n->sqnr_db, sqnr),
+                      decibels(n->added_db, added), decibels(n->carried_db, carried));
     }
+    cli_table_close(&t, !c->json);
     if (!c->json) printf("\nthe worst by what they add:\n");
     for (int place = 1; worst_of(e, place); place++) {
         const precis_node_error *n = worst_of(e, place);
@@ -57,8 +58,8 @@ int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped)
         if (c->json) continue;
         snprintf(name, sizeof name, "%s", n->name);
         cli_row(4, "%2d  %s: %s. %s", place, cli_printable(name), n->why.cause, n->why.detail);
-        if (isinf(n->why.gain_db)) printf("    %s: it loses nothing\n", n->why.option);
-        else printf("    %s: %.1f dB more, to %.1f\n", n->why.option, n->why.gain_db, n->added_db + n->why.gain_db);
+        if (isinf(n->why.gain_db)) cli_row(6, "    %s: it loses nothing", n->why.option);
+        else cli_row(6, "    %s: %.1f dB more, to %.1f", n->why.option, n->why.gain_db, n->added_db + n->why.gain_db);
     }
     if (c->json)
         return cli_print_json(c, json_pack("{s:o, s:o, s:b}", "nodes", nodes, "worst", worst, "stopped", stopped));

@@ -72,7 +72,9 @@ static void text_overview(void)
 {
     cli_say(0, "precis %s - neural networks in fewer bits: which precision, by which method, at what loss",
             precis_version());
-    printf("\nusage: precis COMMAND ... [options]\n\n");
+    putchar('\n');
+    cli_row(4, "usage: precis COMMAND ... [options]");
+    putchar('\n');
     for (size_t i = 0; cli_commands[i]; i++) {
         printf("  %s%-10s%s ", cli_color(CLI_BOLD), cli_commands[i]->name, cli_color(CLI_PLAIN));
         cli_fold(cli_commands[i]->summary, 13, 13);

@@ -1,5 +1,6 @@
 /* history.c - `eval --history`: results that were kept (precis/record.h), and where a version is worse. */
 #include "eval.h"
+#include "table.h"
 
 #include <errno.h>
 #include <math.h>
@@ -18,17 +19,14 @@ static void figure_json(void *list, const precis_history_row *r)
     json_array_append_new(list, o);
 }
 
-static void print_head(void)
+static void figure_text(void *user, const precis_history_row *r)
 {
-    printf("%-20s  %-24s %-13s %-18s %11s %-12s %11s\n", "at", "name", "measure", "of", "mean", "", "change");
-}
-
-static void figure_text(void *rows, const precis_history_row *r)
-{
-    if (!(*(size_t *)rows)++) print_head();
-    printf("%-20s  %-24.24s %-13s %-18.18s %11.6g +- %-9.3g", r->at, r->name, r->what, r->of, r->mean, r->se);
-    if (isfinite(r->change)) printf(" %+11.6g %s", r->change, r->worse ? "WORSE" : r->better ? "better" : "");
-    printf("\n");
+    cli_table *table = user;
+    char name[CLI_SHOWN], of[CLI_SHOWN], change[64] = "";
+    if (isfinite(r->change))
+        snprintf(change, sizeof change, "%+.6g%s", r->change, r->worse ? " WORSE" : r->better ? " better" : "");
+    cli_table_row(table, "%s\t%s\t%s\t%s\t%.6g +- %.3g\t%s", r->at, cli_shown(r->name, name),
+                  r->what, cli_shown(r->of, of), r->mean, r->se, change);
 }
 
 int cli_history_show(cli *c)
@@ -42,11 +40,13 @@ int cli_history_show(cli *c)
     if (!path) path = own;
     if (stat(path, &sb)) return cli_error(c, "%s: %s; precis eval --gate writes it", path, strerror(errno));
     json_t *list = c->json ? json_array() : NULL;
-    size_t printed = 0;
+    cli_table shown;
+    cli_table_open(&shown, "at\t<name\t<measure\t<of\tmean\tchange");
     precis_history h = { .size = sizeof h };
     precis_history_fn *fn = c->json ? figure_json : figure_text;
-    void *to = c->json ? (void *)list : &printed;
+    void *to = c->json ? (void *)list : &shown;
     const precis_status st = precis_history_read(c->ctx, path, cli_get(c, "--name"), fn, to, &h);
+    cli_table_close(&shown, !st && !c->json);
     if (st) {
         json_decref(list);
         return cli_fail(c, st);
@@ -56,8 +56,7 @@ int cli_history_show(cli *c)
     else {
         const char *verdict = "the last version is no worse than the one before it, as far as these items tell";
         if (h.worse) verdict = "the last version is WORSE than the one before it";
-        if (!h.rows) print_head();
-        printf("%s\n", h.rows ? verdict : "no results yet");
+        cli_row(2, "%s", h.rows ? verdict : "no results yet");
         rc = cli_done(c);
     }
     return rc ? rc : h.worse ? EXIT_NEGATIVE : EXIT_DONE;

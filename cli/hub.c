@@ -27,6 +27,7 @@ enum {
     FILES = 100000,
     TRIES = 5,          /* in a row that bring nothing */
     IDLE = 60,          /* seconds without a byte that end a try */
+    WAIT = 120,         /* seconds that a hub may ask us to wait */
 };
 
 struct cli_hub {
@@ -63,11 +64,7 @@ static void find_token(cli_hub *h)
 
 static int on_transfer(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
-    (void)user;
-    (void)down_total;
-    (void)down;
-    (void)up_total;
-    (void)up;
+    (void)user, (void)down_total, (void)down, (void)up_total, (void)up;
     return cli_cancel != 0;
 }
 
@@ -163,6 +160,29 @@ static const char *proxied(const cli_hub *h, char text[64])
     return text;
 }
 
+/* Seconds until a busy hub wants to be asked again (Retry-After); 0: it does not say. */
+static long asked_wait(const cli_hub *h)
+{
+    curl_off_t seconds = 0;
+    h->lib.curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &seconds);
+    return seconds > 0 ? (long)seconds : 0;
+}
+
+/* May the same be asked again, after so many tries in vain? If so, the time until then has passed. */
+static bool wait_again(const cli_hub *h, int fruitless, CURLcode code, long status)
+{
+    const bool busy = !code && (status >= 500 || status == 429);
+    const bool cut = code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+                     code == CURLE_OPERATION_TIMEDOUT;
+    const long asked = busy ? asked_wait(h) : 0, seconds = asked > fruitless ? asked : fruitless;
+    char line[1200];
+    if (!(busy || cut) || fruitless >= TRIES || asked > WAIT || cli_cancel) return false;
+    snprintf(line, sizeof line, "%s says %ld; it is asked again in %ld s", h->endpoint, status, seconds);
+    if (busy) cli_warn((void *)(uintptr_t)h->c, line);
+    for (unsigned left = (unsigned)seconds; left && !cli_cancel;) left = sleep(left);
+    return !cli_cancel;
+}
+
 /* What a transfer ended with: -1, or an exit code after a message. */
 static int verdict(const cli_hub *h, CURLcode code, long status, const char *what)
 {
@@ -183,6 +203,8 @@ static int verdict(const cli_hub *h, CURLcode code, long status, const char *wha
         cli_error(c, "%s: %s says %ld: it is not there, or it %s (HF_TOKEN=... gives a token)", what, h->endpoint,
                   status, *h->token ? "is not for this token" : "needs a token");
     else if (status == 404) cli_error(c, "%s is not at %s", what, h->endpoint);
+    else if (asked_wait(h) > 0)
+        cli_error(c, "%s: %s says %ld; it asks to try again in %ld s", what, h->endpoint, status, asked_wait(h));
     else cli_error(c, "%s: %s says %ld", what, h->endpoint, status);
     return status >= 500 || status == 429 ? EXIT_RESOURCES : EXIT_INPUT;
 }
@@ -249,7 +271,10 @@ static int take_list(cli_hub *h, const json_t *o, cli_repository *out)
     const size_t n = json_array_size(files);
     if (cli_lacks_memory(h->c)) return cli_no_memory(h->c);
     if (!is_hex(sha, 40) || !json_is_array(files) || n > FILES) {
-        cli_error(h->c, "%s: %s answers with something else than a repository", out->name, h->endpoint);
+        char *type = NULL; /* libcurl's */
+        h->lib.curl_easy_getinfo(h->curl, CURLINFO_CONTENT_TYPE, &type);
+        cli_error(h->c, "%s: %s answers with something else than a repository%s", out->name, h->endpoint,
+                  type && strstr(type, "html") ? ": a page, as a proxy or a login shows" : "");
         return EXIT_INPUT;
     }
     memcpy(out->revision, sha, 41);
@@ -274,9 +299,14 @@ int cli_hub_list(cli_hub *h, const char *name, const char *revision, cli_reposit
     h->lib.curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, on_text);
     h->lib.curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &t);
     h->lib.curl_easy_setopt(h->curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)0);
-    *h->why = 0;
-    const CURLcode code = h->lib.curl_easy_perform(h->curl);
-    h->lib.curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    CURLcode code;
+    int fruitless = 0;
+    do { /* what is cut is not asked for again: who waits for a list has seen nothing yet */
+        t.len = 0;
+        *h->why = 0;
+        code = h->lib.curl_easy_perform(h->curl);
+        h->lib.curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    } while (!code && status != 200 && wait_again(h, ++fruitless, code, status));
     int rc = verdict(h, code, status, name);
     json_error_t unread;
     json_t *o = rc < 0 && t.data ? cli_json(t.data, t.len, &unread) : NULL;
@@ -430,13 +460,6 @@ static int stopped(transfer *t)
     return EXIT_INPUT;
 }
 
-/* May the same be asked again? */
-static bool may_pass(CURLcode code, long status)
-{
-    return code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
-           code == CURLE_OPERATION_TIMEDOUT || (!code && (status >= 500 || status == 429));
-}
-
 static int receive(transfer *t, const char *url)
 {
     const uint64_t size = t->file->size;
@@ -457,9 +480,10 @@ static int receive(transfer *t, const char *url)
             fruitless = 0;
             continue;
         }
-        if (!may_pass(code, status) || ++fruitless >= TRIES)
+        if (!wait_again(t->h, ++fruitless, code, status)) {
+            if ((rc = stopped(t)) >= 0) return rc;
             return verdict(t->h, code, code ? 0 : status == 200 ? 500 : status, t->file->name);
-        sleep((unsigned)fruitless);
+        }
     }
     return -1;
 }

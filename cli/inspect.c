@@ -27,13 +27,6 @@ static json_t *accumulator(const precis_tensor_info *t, const precis_overflow *o
                      (json_int_t)o->bound, "limit", (json_int_t)o->limit, "overflows", o->overflows);
 }
 
-/* Names come from files: control bytes would write to the terminal. */
-static const char *safe(const char *s, char *buf, size_t cap)
-{
-    snprintf(buf, cap, "%s", s);
-    return cli_printable(buf);
-}
-
 /* Every tensor and kernel: how far its accumulators can go. */
 static int prove(cli *c, const precis_model *m)
 {
@@ -65,9 +58,9 @@ static int prove(cli *c, const precis_model *m)
             json_array_append_new(list, accumulator(&t, &rows[k]));
         }
         if (n) {
-            char kernel[64], name[128];
+            char kernel[64], name[CLI_SHOWN];
             snprintf(kernel, sizeof kernel, "%s/%s, int%u", rows[worst].kernel, rows[worst].isa, rows[worst].bits);
-            cli_table_row(&table, "%s\t%s\t%s\t%lld\t%lld\t%.2f%%%s", safe(t.name, name, sizeof name), t.type, kernel,
+            cli_table_row(&table, "%s\t%s\t%s\t%lld\t%lld\t%.2f%%%s", cli_shown(t.name, name), t.type, kernel,
                           (long long)rows[worst].bound, (long long)rows[worst].limit, 100.0 * used_by(&rows[worst]),
                           rows[worst].overflows ? " OVERFLOWS" : "");
         }
@@ -163,31 +156,27 @@ static void print_keys(const precis_model *m, const precis_model_info *info)
 {
     for (size_t i = 0; i < info->keys; i++) {
         const char *key;
-        char text[160], clean[160], name[128];
+        char text[160], clean[CLI_SHOWN], name[CLI_SHOWN];
         precis_model_get_key(m, i, &key, text, sizeof text);
-        cli_row(cli_columns() >= 96 ? 47 : 6, "  %-44s %s", safe(key, name, sizeof name),
-                safe(text, clean, sizeof clean));
+        cli_row(cli_columns() >= 96 ? 47 : 6, "  %-44s %s", cli_shown(key, name), cli_shown(text, clean));
     }
 }
 
 static void print_tensors(const precis_model *m, const precis_model_info *info)
 {
-    const bool wide = cli_columns() >= 104;
-    if (wide) printf("\n%-44s %-22s %-8s %12s %14s\n", "tensor", "shape", "type", "bytes", "offset");
-    else printf("\n%s\n%22s %-8s %12s\n", "tensor", "shape", "type", "bytes");
+    cli_table table;
+    putchar('\n');
+    cli_table_open(&table, "tensor\t<shape\t<type\tbytes\toffset");
     for (size_t i = 0; i < info->tensors; i++) {
         precis_tensor_info t = { .size = sizeof t };
         precis_model_get_tensor(m, i, &t);
-        char shape[96] = "", name[128];
+        char shape[96] = "", name[CLI_SHOWN];
         for (uint32_t d = 0, at = 0; d < t.dims && at < 80; d++)
             at += (uint32_t)snprintf(shape + at, sizeof shape - at, "%s%lld", d ? " x " : "", (long long)t.shape[d]);
-        if (!wide)
-            printf("%s\n%22s %-8s %12llu\n", safe(t.name, name, sizeof name), shape, t.type,
-                   (unsigned long long)t.bytes);
-        else
-            printf("%-44s %-22s %-8s %12llu %14llu\n", safe(t.name, name, sizeof name), shape, t.type,
-                   (unsigned long long)t.bytes, (unsigned long long)t.offset);
+        cli_table_row(&table, "%s\t%s\t%s\t%llu\t%llu", cli_shown(t.name, name), shape, t.type,
+                      (unsigned long long)t.bytes, (unsigned long long)t.offset);
     }
+    cli_table_close(&table, true);
 }
 
 /* A whole number of the metadata, ARCHITECTURE.NAME; 0: there is none. */
@@ -243,7 +232,7 @@ static void print_kinds(const precis_model *m, const precis_model_info *info)
 
 static void print_summary(const precis_model *m, const precis_model_info *info)
 {
-    char a[32], b[32], name[128];
+    char a[32], b[32], name[CLI_SHOWN];
     const long long layers = number_of(m, info, "block_count"), width = number_of(m, info, "embedding_length"),
                     heads = number_of(m, info, "attention.head_count"),
                     keys = number_of(m, info, "attention.head_count_kv"),
@@ -251,7 +240,7 @@ static void print_summary(const precis_model *m, const precis_model_info *info)
                     context = number_of(m, info, "context_length");
     printf("%s", cli_color(CLI_BOLD));
     cli_say(2, "%s, %s: %llu parameters in %zu tensors, %.2f bits per weight", info->format,
-            *info->architecture ? safe(info->architecture, name, sizeof name) : "no architecture",
+            *info->architecture ? cli_shown(info->architecture, name) : "no architecture",
             (unsigned long long)info->parameters, info->tensors, info->bits_per_weight);
     printf("%s", cli_color(CLI_PLAIN));
     cli_say(2, "size: file %s, of which tensors %s", cli_bytes((double)info->file_bytes, a),

@@ -162,10 +162,11 @@ static int fit_text(cli *c, const precis_law_fit *f, const char *out)
                      f->profile_interval[2 * i + 1]);
         cli_row(6, "  %-8s %-18.10g %s%s", param_name(f, i), f->values[i], error, profile);
     }
-    printf("\n%-28s %.13g\n", "objective", f->objective);
+    putchar('\n');
+    cli_row(4, "%-28s %.13g", "objective", f->objective);
     cli_row(4, "%-28s %.5g, at most %.5g", "rmse of log losses", f->rmse_log, f->max_log);
     cli_row(4, "%-28s %zu of %zu", "starts at the optimum", f->starts_at_optimum, f->starts);
-    if (f->scale > 0) printf("%-28s %.6g\n", "scale", f->scale);
+    if (f->scale > 0) cli_row(4, "%-28s %.6g", "scale", f->scale);
     for (size_t i = 0; f->correlation && i < f->params; i++)
         for (size_t k = 0; k < i; k++)
             if (fabs(f->correlation[i * f->params + k]) > 0.95)

@@ -165,18 +165,18 @@ static int print_prediction(cli *c, const precis_law_info *info, const precis_la
         return cli_print_json(c, o);
     }
     const int indent = cli_columns() >= 72 ? 25 : 4;
-    printf("%-24s %.6f nats per token\n", "loss", v->loss);
+    cli_row(4, "%-24s %.6f nats per token", "loss", v->loss);
     if (!isnan(low))
         cli_row(indent, "%-24s %.6f to %.6f: %s%s%s%s", "interval", low, high, reason, *names ? " (" : "", names,
                *names ? ")" : "");
     else cli_row(indent, "%-24s none: %s", "interval", reason);
-    if (!isnan(v->loss16) && v->loss16 != v->loss) printf("%-24s %.6f\n", "at 16 bits", v->loss16);
-    if (v->added != 0 && !isnan(v->added)) printf("%-24s %.6f\n", "added in training", v->added);
-    if (!isnan(v->ptq)) printf("%-24s %.6f\n", "added afterwards", v->ptq);
+    if (!isnan(v->loss16) && v->loss16 != v->loss) cli_row(4, "%-24s %.6f", "at 16 bits", v->loss16);
+    if (v->added != 0 && !isnan(v->added)) cli_row(4, "%-24s %.6f", "added in training", v->added);
+    if (!isnan(v->ptq)) cli_row(4, "%-24s %.6f", "added afterwards", v->ptq);
     if (!isnan(v->n_eff))
-        printf("%-24s %.4g (%.4f of N)\n", "effective parameters", v->n_eff, v->n_eff / p->v[PRECIS_LAW_N]);
+        cli_row(4, "%-24s %.4g (%.4f of N)", "effective parameters", v->n_eff, v->n_eff / p->v[PRECIS_LAW_N]);
     if (!isnan(v->d_eff))
-        printf("%-24s %.4g (%.4f of D)\n", "effective tokens", v->d_eff, v->d_eff / p->v[PRECIS_LAW_D]);
+        cli_row(4, "%-24s %.4g (%.4f of D)", "effective tokens", v->d_eff, v->d_eff / p->v[PRECIS_LAW_D]);
     if (t->n)
         cli_row(indent, "%-24s g_post %.4f bits, factor %.4g, rmse of logs %.3f over %zu types", "measured types",
                 t->g_post, t->factor, t->rmse, t->n);

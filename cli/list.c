@@ -32,7 +32,7 @@ static int list_formats(cli *c)
     const bool wide = cli_columns() >= 96;
     json_t *list = json_array();
     if (!c->json && wide) printf("%-13s %6s %6s  %-10s %s\n", "format", "bits", "block", "read by", "what for");
-    if (!c->json && !wide) printf("%-13s %5s %5s  %s\n", "format", "bits", "block", "read by, what for");
+    if (!c->json && !wide) cli_row(4, "%-13s %5s %5s  %s", "format", "bits", "block", "read by, what for");
     for (size_t i = 0; !precis_format_get(i, &f); i++) {
         char block[16] = "any";
         const char *reader = f.portable ? "llama.cpp" : "precis";
@@ -44,6 +44,9 @@ static int list_formats(cli *c)
         else if (wide)
             printf("%-13s %6.2f %6s  %-10s %s%s\n", f.name, f.bits, block, reader, f.what,
                    f.written ? "" : " (read only)");
+        else if (cli_columns() < 44)
+            cli_row(4, "%-13s %5.2f %5s  %s; %s%s", f.name, f.bits, block, reader, f.what,
+                    f.written ? "" : " (read only)");
         else {
             const int at = printf("%-13s %5.2f %5s  ", f.name, f.bits, block);
             char text[128];
@@ -71,7 +74,8 @@ static int no_table(const cli *c, const char *table)
 /* The names of a table, of a long one the first lines; rows that are sentences are counted. */
 static void print_names(const char *table, const json_t *names)
 {
-    enum { INDENT = 14, LINES = 4 };
+    enum { LINES = 4 };
+    const int indent = cli_columns() < 44 ? 4 : 14;
     const size_t n = json_array_size(names);
     int at = printf("%-14s", table), lines = 1;
     bool whole = n && !strchr(json_string_value(json_array_get(names, 0)), ' ');
@@ -79,12 +83,16 @@ static void print_names(const char *table, const json_t *names)
         const char *one = json_string_value(json_array_get(names, i));
         if (at + 1 + (int)strlen(one) > cli_columns()) {
             if (!(whole = ++lines <= LINES)) break;
-            at = printf("\n%*s", INDENT, "") - 1;
+            at = printf("\n%*s", indent, "") - 1;
         }
         at += printf(" %s", one);
     }
-    if (!whole) printf("%s %zu: precis list %s", lines > 1 ? "\n              ... of" : "", n, table);
-    printf("\n");
+    char more[96];
+    snprintf(more, sizeof more, "%s%zu: precis list %s", lines > 1 ? "... of " : "", n, table);
+    if (!whole && lines > 1) at = printf("\n%*s", indent, "") - 1;
+    else if (!whole) at += printf(" ");
+    if (!whole) cli_fold(more, at, indent);
+    putchar('\n');
 }
 
 static int list_all(cli *c)

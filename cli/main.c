@@ -92,6 +92,7 @@ static int no_option(const cli *c, const char *arg)
     for (const cli_option *o = c->command->options; o->name; o++) cli_meant_look(&m, o->name);
     for (const cli_option *o = cli_common; o->name; o++) cli_meant_look(&m, o->name);
     const char *meant = cli_meant_ask(&m, ask);
+    if (!access(arg, F_OK)) return cli_usage(c, "no option %s; the file of that name is ./%s", arg, arg);
     return cli_usage(c, "no option %s%s (precis %s --help lists them)", arg, *meant ? meant : had_by(word, other),
                      c->command->name);
 }
@@ -150,7 +151,7 @@ static void report_failure(cli *c, int argc, char **argv, int rc)
     };
     bool json = c->json;
     const char *kind = "input";
-    for (int i = 2; i < argc && !json && strcmp(argv[i], "--"); i++) json = !strcmp(argv[i], "--json");
+    for (int i = 1; i < argc && !json && strcmp(argv[i], "--"); i++) json = !strcmp(argv[i], "--json");
     if (!json || rc == EXIT_DONE || c->said->object || !*c->said->message) return;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].rc == rc) kind = kinds[i].kind;
@@ -244,6 +245,9 @@ static int find_command(cli *c, int argc, char **argv, int *first)
         if (!strcmp(cli_commands[i]->name, argv[1])) c->command = cli_commands[i];
         cli_meant_look(&m, cli_commands[i]->name);
     }
+    if (!c->command && argv[1][0] == '-')
+        return cli_usage(c, "a command comes first, options behind it: precis COMMAND %s (precis --help lists them)",
+                         argv[1]);
     if (!c->command)
         return cli_usage(c, "no command \"%s\"%s (precis --help lists them)", argv[1], cli_meant_ask(&m, ask));
     if (!c->command->verbs || argc < 3 || argv[2][0] == '-') return -1;

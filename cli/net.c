@@ -1,5 +1,5 @@
 /* net.c - `run` and `inspect` of a net that is no language model: arrays in, arrays out. */
-#include "cli.h"
+#include "table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -98,13 +98,28 @@ static json_t *shape_json(const precis_array *a)
     return shape;
 }
 
+enum { SHAPE_TEXT = 512 };
+
+/* What print_array and print_port show of an array's shape; symbols: of open dimensions, or NULL. */
+static const char *shape_text(const precis_array *a, const precis_net *net, long input, char text[SHAPE_TEXT])
+{
+    size_t used = 0;
+    for (uint32_t d = 0; d < a->dims && used < SHAPE_TEXT; d++) {
+        char symbol[128];
+        snprintf(symbol, sizeof symbol, "%s", input >= 0 ? precis_net_symbol(net, (size_t)input, d) : "");
+        if (a->shape[d] >= 0) snprintf(symbol, sizeof symbol, "%lld", (long long)a->shape[d]);
+        used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s%s", d ? ", " : "",
+                                 *symbol ? cli_printable(symbol) : "?");
+    }
+    return a->dims ? text : "";
+}
+
 static void print_array(const precis_array *a, const char *path)
 {
-    char name[256];
+    char name[256], shape[SHAPE_TEXT];
     snprintf(name, sizeof name, "%s", a->name);
-    printf("%-32s %-6s [", cli_printable(name), a->type);
-    for (uint32_t d = 0; d < a->dims; d++) printf("%s%lld", d ? ", " : "", (long long)a->shape[d]);
-    printf("]%s%s\n", path ? "  " : "", path ? path : "");
+    cli_row(4, "%-32s %-6s [%s]%s%s", cli_printable(name), a->type, shape_text(a, NULL, -1, shape), path ? "  " : "",
+            path ? path : "");
 }
 
 static int write_outputs(cli *c, const precis_net *net, const precis_array *outputs)
@@ -197,16 +212,9 @@ static json_t *port_json(const precis_net *net, const precis_array *a, long inpu
 
 static void print_port(const precis_net *net, const precis_array *a, long input, const char *what)
 {
-    char name[256];
+    char name[256], shape[SHAPE_TEXT];
     snprintf(name, sizeof name, "%s", a->name);
-    printf("%-7s %-32s %-6s [", what, cli_printable(name), a->type);
-    for (uint32_t d = 0; d < a->dims; d++) {
-        char symbol[128];
-        snprintf(symbol, sizeof symbol, "%s", input >= 0 ? precis_net_symbol(net, (size_t)input, d) : "");
-        if (a->shape[d] >= 0) printf("%s%lld", d ? ", " : "", (long long)a->shape[d]);
-        else printf("%s%s", d ? ", " : "", *symbol ? cli_printable(symbol) : "?");
-    }
-    printf("]\n");
+    cli_row(8, "%-7s %-32s %-6s [%s]", what, cli_printable(name), a->type, shape_text(a, net, input, shape));
 }
 
 /* --passes: what becomes of pieces. */
@@ -217,7 +225,7 @@ static int inspect_passes(cli *c, precis_net *net)
     json_t *made = json_object();
     for (int i = 0; i < PRECIS_NET_PASSES && !st; i++) {
         json_object_set_new(made, passes[i].name, json_integer((json_int_t)passes[i].made));
-        if (!c->json) printf("%8zu  by %s\n", passes[i].made, passes[i].name);
+        if (!c->json) cli_row(10, "%8zu  by %s", passes[i].made, passes[i].name);
     }
     const int rc = st ? cli_fail(c, st) : -1;
     if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o}", "passes", made));
@@ -225,33 +233,32 @@ static int inspect_passes(cli *c, precis_net *net)
     return rc < 0 ? cli_done(c) : rc;
 }
 
-typedef struct { cli *c; json_t *list; size_t proved, bad; } accumulators;
+typedef struct { cli_table table; json_t *list; size_t proved, bad; } accumulators;
 
 static int take_accumulator(void *user, const precis_net_accumulator *a)
 {
     accumulators *u = user;
-    char name[256];
+    char name[CLI_SHOWN];
     u->proved += !a->overflows;
     u->bad += a->overflows != 0;
     json_array_append_new(u->list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "node", a->name, "op", a->op,
                                              "products", (json_int_t)a->products, "lowest", (json_int_t)a->lowest,
                                              "highest", (json_int_t)a->highest, "limit", (json_int_t)a->limit,
                                              "overflows", a->overflows));
-    snprintf(name, sizeof name, "%s", a->name);
     const double most = a->highest > -a->lowest ? (double)a->highest : -(double)a->lowest;
-    if (!u->c->json)
-        cli_row(4, "%-36s %-14s %9llu %12lld %12lld %7.2f%%%s", cli_printable(name), a->op,
-                (unsigned long long)a->products, (long long)a->lowest, (long long)a->highest,
-                100 * most / (double)a->limit, a->overflows ? "  OVERFLOWS" : "");
+    cli_table_row(&u->table, "%s\t%s\t%llu\t%lld\t%lld\t%.2f%%%s", cli_shown(a->name, name), a->op,
+                  (unsigned long long)a->products, (long long)a->lowest, (long long)a->highest,
+                  100 * most / (double)a->limit, a->overflows ? " OVERFLOWS" : "");
     return 0;
 }
 
 /* What sums of codes may hold; exit 1 where one could be more than 32 bits. */
 static int inspect_accumulators(cli *c, precis_net *net)
 {
-    accumulators u = { .c = c, .list = json_array() };
-    if (!c->json) cli_row(4, "%-36s %-14s %9s %12s %12s %8s", "node", "op", "products", "lowest", "highest", "used");
+    accumulators u = { .list = json_array() };
+    cli_table_open(&u.table, "node\t<op\tproducts\tlowest\thighest\tused");
     const precis_status st = precis_net_accumulators(net, take_accumulator, &u);
+    cli_table_close(&u.table, !st && !c->json);
     if (st) {
         json_decref(u.list);
         return cli_fail(c, st);
@@ -262,8 +269,8 @@ static int inspect_accumulators(cli *c, precis_net *net)
         return u.bad && rc == EXIT_DONE ? EXIT_NEGATIVE : rc;
     }
     json_decref(u.list);
-    if (u.bad) printf("%zu accumulators could overflow\n", u.bad);
-    else printf("%zu accumulators proved: none can overflow, whatever the input\n", u.proved);
+    if (u.bad) cli_row(2, "%zu accumulators could overflow", u.bad);
+    else cli_row(2, "%zu accumulators proved: none can overflow, whatever the input", u.proved);
     return u.bad ? EXIT_NEGATIVE : cli_done(c);
 }
 
@@ -295,7 +302,7 @@ int cli_net_inspect(cli *c)
         json_object_set_new(ops, op, json_integer((json_int_t)count));
         if (!supported) json_array_append_new(unsupported, json_string(op));
         missing += !supported;
-        if (!c->json) printf("%8llu  %s%s\n", (unsigned long long)count, op, supported ? "" : "   not supported");
+        if (!c->json) cli_row(10, "%8llu  %s%s", (unsigned long long)count, op, supported ? "" : "   not supported");
     }
     const char *format = precis_net_format(net); /* a constant: it outlives the net */
     precis_net_close(&net);
@@ -306,6 +313,6 @@ int cli_net_inspect(cli *c)
     json_decref(unsupported);
     json_decref(inputs);
     json_decref(outputs);
-    if (missing) printf("%d kind%s of op not supported: the net cannot be run\n", missing, missing > 1 ? "s" : "");
+    if (missing) cli_row(2, "%d kind%s of op not supported: the net cannot be run", missing, missing > 1 ? "s" : "");
     return cli_done(c);
 }

@@ -1,5 +1,6 @@
 /* net_bench.c - `bench` of a net of arrays: milliseconds of a run, beside what this machine multiplies at best. */
 #include "quant_net.h"
+#include "table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,32 +150,34 @@ static int take_node(void *user, const precis_net_node *node)
 
 static void print_net_nodes(const nodes *u, const precis_net_speed *r)
 {
-    printf("\n%9s %5s %9s %6s  %-14s %s\n", "ms", "share", "G mul/s", "peak", "op", "node");
+    cli_table t;
+    putchar('\n');
+    cli_table_open(&t, "node\t<op\tms\tshare\tG mul/s\tpeak");
     for (size_t i = 0; i < u->n; i++) {
         const precis_net_node *n = &u->nodes[i];
-        char name[256];
-        snprintf(name, sizeof name, "%s", n->name);
-        printf("%9.4f %4.1f%% ", 1e3 * n->seconds, u->sum > 0 ? 100 * n->seconds / u->sum : 0);
-        if (n->products && n->seconds > 0)
-            printf("%9.1f %5.1f%%", 1e-9 * (double)n->products / n->seconds,
-                   100 * (double)n->products / n->seconds / (n->codes ? r->multiply_s : r->fma_s));
-        else printf("%9s %6s", "", "");
-        printf("  %-14s %s\n", n->op, cli_printable(name));
+        char name[CLI_SHOWN], speed[32] = "-", peak[32] = "-";
+        if (n->products && n->seconds > 0) {
+            snprintf(speed, sizeof speed, "%.1f", 1e-9 * (double)n->products / n->seconds);
+            snprintf(peak, sizeof peak, "%.1f%%",
+                     100 * (double)n->products / n->seconds / (n->codes ? r->multiply_s : r->fma_s));
+        }
+        cli_table_row(&t, "%s\t%s\t%.4f\t%.1f%%\t%s\t%s", cli_shown(n->name, name), n->op, 1e3 * n->seconds,
+                      u->sum > 0 ? 100 * n->seconds / u->sum : 0, speed, peak);
     }
-    printf("%9.4f ms in all, each between barriers\n", 1e3 * u->sum);
+    cli_table_close(&t, true);
+    cli_row(4, "%.4f ms in all, each between barriers", 1e3 * u->sum);
 }
 
 static int print_net_speed(cli *c, const precis_net_speed *r, const nodes *u)
 {
     if (!c->json) {
-        printf("%s, %u threads: %.3f ms a run (median %.3f, %u runs), %.3f ms of processor time\n",
-               precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), 1e3 * r->seconds, 1e3 * r->median, r->runs,
-               1e3 * r->processor);
-        printf("%.3f billion products of codes and %.3f of f32; in registers they take %.3f ms here (%.0f and %.0f "
-               "billion/s): "
-               "%.0f %% of that speed\n",
-               1e-9 * (double)r->code_products, 1e-9 * (double)r->products, 1e3 * r->floor, 1e-9 * r->multiply_s,
-               1e-9 * r->fma_s, 100 * r->floor / r->seconds);
+        cli_row(2, "%s, %u threads: %.3f ms a run (median %.3f, %u runs), %.3f ms of processor time",
+                precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), 1e3 * r->seconds, 1e3 * r->median, r->runs,
+                1e3 * r->processor);
+        cli_row(2, "%.3f billion products of codes and %.3f of f32; in registers they take %.3f ms here (%.0f and %.0f "
+                "billion/s): %.0f %% of that speed", 1e-9 * (double)r->code_products,
+                1e-9 * (double)r->products, 1e3 * r->floor, 1e-9 * r->multiply_s, 1e-9 * r->fma_s,
+                100 * r->floor / r->seconds);
         if (u->n) print_net_nodes(u, r);
         return cli_done(c);
     }

@@ -41,11 +41,12 @@ json_t *cli_net_c_json(const char *out, const precis_net_c_file *f)
 void cli_net_c_print(const char *out, const precis_net_c_file *f)
 {
     char flash[32], ram[32], code[32], arena[32];
-    printf("%s: C99, %s_run; %llu calls, %llu multiplications\n", out, f->name, (unsigned long long)f->calls,
-           (unsigned long long)f->macs);
-    printf("predicted: flash %s (code %s), RAM %s (arena %s)\n", cli_bytes((double)(f->weights + f->code), flash),
-           cli_bytes((double)f->code, code), cli_bytes((double)(f->arena + f->stack), ram),
-           cli_bytes((double)f->arena, arena));
+    cli_row(2, "%s: C99, %s_run; %llu calls, %llu multiplications", out, f->name, (unsigned long long)f->calls,
+            (unsigned long long)f->macs);
+    cli_row(2, "predicted: flash %s (code %s), RAM %s (arena %s)", cli_bytes((double)(f->weights + f->code), flash),
+            cli_bytes((double)f->code, code), cli_bytes((double)(f->arena + f->stack), ram),
+            cli_bytes((double)f->arena, arena));
     for (size_t i = 0; i < PRECIS_NET_C_CORES; i++)
-        printf("predicted: %s %.3g to %.3g million cycles\n", f->core[i], f->cycles[i][0] / 1e6, f->cycles[i][1] / 1e6);
+        cli_row(2, "predicted: %s %.3g to %.3g million cycles", f->core[i], f->cycles[i][0] / 1e6,
+                f->cycles[i][1] / 1e6);
 }

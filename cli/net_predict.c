@@ -1,6 +1,7 @@
 /* net_predict.c - `plan` and `quant` of nets: what each node takes in float and in codes, measured here, which products
  * stay in float because they are slower in codes, and the sum beside what the written net takes. */
 #include "quant_net.h"
+#include "table.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -130,15 +131,16 @@ void cli_print_predicted(const cli *c, const cli_predicted *p, bool nodes)
 {
     precis_net_prediction n = { .size = sizeof n };
     if (!p->p || c->quiet) return;
-    if (nodes) printf("%9s %9s  %-16s %s\n", "float ms", "int8 ms", "kernel", "node");
+    cli_table t;
+    cli_table_open(&t, "node\t<kernel\tfloat ms\tint8 ms\t<");
     for (size_t i = 0; nodes && precis_net_predict_node(p->p, i, &n); i++) {
-        char name[256];
-        snprintf(name, sizeof name, "%s", n.name);
+        char name[CLI_SHOWN];
         if (!*n.kernel) continue; /* another node has it */
-        cli_row(4, "%9.4f %9.4f  %-16s %s%s", 1e3 * n.in_float, 1e3 * n.in_integers, n.kernel, cli_printable(name),
-                n.slower ? "  slower in codes" : "");
+        cli_table_row(&t, "%s\t%s\t%.4f\t%.4f\t%s", cli_shown(n.name, name), n.kernel, 1e3 * n.in_float,
+                      1e3 * n.in_integers, n.slower ? "slower in codes" : "");
     }
-    printf("%.4f ms in float; predicted %.4f ms", 1e3 * p->in_float, 1e3 * p->predicted);
-    if (p->measured > 0) printf(", measured %.4f ms", 1e3 * p->measured);
-    printf("\n");
+    cli_table_close(&t, nodes);
+    char measured[48] = "";
+    if (p->measured > 0) snprintf(measured, sizeof measured, ", measured %.4f ms", 1e3 * p->measured);
+    cli_row(2, "%.4f ms in float; predicted %.4f ms%s", 1e3 * p->in_float, 1e3 * p->predicted, measured);
 }

@@ -65,10 +65,10 @@ void cli_print_search(const cli *c, const precis_net_search *search)
     char size[32];
     if (c->quiet) return;
     for (size_t i = 0; precis_net_search_try(search, i, &t); i++)
-        printf("%s %.2f %%, drop %.2f %% (%.2f to %.2f) with %zu node%s more in float, %s%s\n",
-               precis_net_search_score(search), 100 * t.score.value, 100 * t.drop.value, 100 * t.drop.low,
-               100 * t.drop.high, t.floats, t.floats == 1 ? "" : "s", cli_bytes((double)t.bytes, size),
-               t.met ? "" : ": too much");
+        cli_row(2, "%s %.2f %%, drop %.2f %% (%.2f to %.2f) with %zu node%s more in float, %s%s",
+                precis_net_search_score(search), 100 * t.score.value, 100 * t.drop.value, 100 * t.drop.low,
+                100 * t.drop.high, t.floats, t.floats == 1 ? "" : "s", cli_bytes((double)t.bytes, size),
+                t.met ? "" : ": too much");
 }
 
 json_t *cli_search_json(const precis_net_search *search, double max_drop)

@@ -285,8 +285,8 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part)
         return true;
     }
     if (!*end && v < 10000) { /* no file is so small: the unit was forgotten */
-        if (v <= 100) cli_usage(c, "%s %s is %.0f bytes; did you mean %s%% of the input, or %sM?", name, s, v, s, s);
-        else cli_usage(c, "%s %s is %.0f bytes; did you mean %sM?", name, s, v, s);
+        if (v <= 100) cli_usage(c, "%s %s would be in bytes; did you mean %s%% of the input, or %sM?", name, s, s, s);
+        else cli_usage(c, "%s %s would be in bytes; did you mean %sM?", name, s, s);
         return false;
     }
     if (*end && strchr("kK", *end)) unit = 1e3, end++;

@@ -1,6 +1,7 @@
 /* precis plan - which type for which tensor under a budget, and what that is likely to cost. */
 #include "chart.h"
 #include "quant_net.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -90,13 +91,16 @@ static void speed_rows(cli *c, const precis_planning *p)
 {
     const precis_planning_rest *rest = &p->without_speed, own = { p->bytes, p->solution.loss, p->kld, p->tok_s };
     char name[64], size[32];
+    cli_table t;
     snprintf(name, sizeof name, "at no less than %s tokens/s", cli_get(c, "--min-speed"));
-    printf("\n%-36s %10s %12s %10s\n", "", isfinite(own.kld) ? "KL" : "loss", "size", "tokens/s");
+    putchar('\n');
+    cli_table_open(&t, isfinite(own.kld) ? "\tKL\tsize\ttokens/s" : "\tloss\tsize\ttokens/s");
     for (int i = 0; i < 2; i++) {
         const precis_planning_rest *r = i ? &own : rest;
-        printf("%-36s %10.5f %12s %10.1f\n", i ? name : "least loss", isfinite(r->kld) ? r->kld : r->loss,
-               cli_bytes((double)r->bytes, size), r->tok_s);
+        cli_table_row(&t, "%s\t%.5f\t%s\t%.1f", i ? name : "least loss", isfinite(r->kld) ? r->kld : r->loss,
+                      cli_bytes((double)r->bytes, size), r->tok_s);
     }
+    cli_table_close(&t, true);
     putchar('\n');
 }
 
@@ -105,26 +109,26 @@ static int plan_text(cli *c, const precis_planning *p, const char *method, const
     char a[32], b[32];
     cli_print_types(p->plan);
     cli_print_kernels(p->plan);
-    printf("%-28s %s\n%-28s %.3f\n", "size of the file", cli_bytes((double)p->bytes, a), "bits per weight",
-           p->bits_per_weight);
+    cli_row(4, "%-28s %s", "size of the file", cli_bytes((double)p->bytes, a));
+    cli_row(4, "%-28s %.3f", "bits per weight", p->bits_per_weight);
     if (p->ram)
         cli_say(29, "%-28s %s with %u thread%s (-t), up to %s each", "memory to run it", cli_bytes((double)p->ram, b),
                (unsigned)p->threads, p->threads == 1 ? "" : "s", cli_bytes((double)p->thread_bytes, a));
-    if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
+    if (p->kv) cli_row(4, "%-28s %s", "KV cache (keys;values)", p->kv);
     if (isfinite(p->kld))
-        printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0],
-               p->interval[1]);
-    if (isfinite(p->kld)) printf("%-28s %s\n", "  of codes by", method);
+        cli_row(4, "%-28s %.5f, 90 %% between %.5f and %.5f", "KL divergence, predicted", p->kld, p->interval[0],
+                p->interval[1]);
+    if (isfinite(p->kld)) cli_row(4, "%-28s %s", "  of codes by", method);
     if (isfinite(p->tok_s)) {
-        printf("%-28s %.1f", "tokens per second, predicted", p->tok_s);
-        if (p->read_bytes_s > 0) printf(", while memory is read at %s/s", cli_bytes(p->read_bytes_s, b));
-        putchar('\n');
+        const bool read = p->read_bytes_s > 0;
+        cli_row(4, "%-28s %.1f%s%s%s", "tokens per second, predicted", p->tok_s,
+                read ? ", while memory is read at " : "", read ? cli_bytes(p->read_bytes_s, b) : "", read ? "/s" : "");
     }
     if (p->without_speed.bytes) speed_rows(c, p);
-    if (p->solution.exact) printf("%-28s proved least\n", "plan");
+    if (p->solution.exact) cli_row(4, "%-28s proved least", "plan");
     else if (p->solution.bound > 0)
-        printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound,
-               100 * (p->solution.loss / p->solution.bound - 1));
+        cli_row(4, "%-28s loss %.5g, bound %.5g, gap %.2g %%", "plan", p->solution.loss, p->solution.bound,
+                100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);
     return cli_done(c);
 }

@@ -1,5 +1,5 @@
 /* precis profile - what the inputs of every matmul look like; writes the importance matrix. */
-#include "term.h"
+#include "table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,10 +30,11 @@ static int print_profile(cli *c, const precis_imatrix *im, const char *out)
 {
     json_t *list = json_array();
     const bool all = cli_has(c, "--tensors");
-    if (!c->json && all)
-        printf("%-40s %8s %12s %12s %12s\n", "tensor", "inputs", "tokens", "mean square", "largest/mean");
+    cli_table table;
+    cli_table_open(&table, "tensor\tinputs\ttokens\tmean square\tlargest/mean");
     for (size_t i = 0; i < precis_imatrix_size(im); i++) {
         const char *name;
+        char clean[CLI_SHOWN];
         const float *v;
         size_t n;
         uint64_t tokens;
@@ -49,9 +50,10 @@ static int print_profile(cli *c, const precis_imatrix *im, const char *out)
                                                   "tokens", (json_int_t)tokens, "mean_square", mean, "peak",
                                                   mean > 0 ? top / mean : 0.0));
         else if (all)
-            printf("%-40s %8zu %12llu %12.5g %12.1f\n", name, n, (unsigned long long)tokens, mean,
-                   mean > 0 ? top / mean : 0.0);
+            cli_table_row(&table, "%s\t%zu\t%llu\t%.5g\t%.1f", cli_shown(name, clean), n,
+                          (unsigned long long)tokens, mean, mean > 0 ? top / mean : 0.0);
     }
+    cli_table_close(&table, !c->json && all);
     if (c->json) return cli_print_json(c, json_pack("{s:s?, s:o}", "out", out, "tensors", list));
     json_decref(list);
     cli_say(2, "importance of the inputs of %zu tensors%s", precis_imatrix_size(im),
@@ -64,6 +66,7 @@ static int print_profile(cli *c, const precis_imatrix *im, const char *out)
 static void print_most(const precis_profile *p)
 {
     enum { MOST = 8 };
+    char clean[CLI_SHOWN];
     struct { precis_probe t; } most[MOST];
     size_t n = 0, probes = 0;
     double sum = 0, top = 0;
@@ -80,9 +83,8 @@ static void print_most(const precis_profile *p)
     for (size_t k = 0; k < n; k++) top += most[k].t.kld;
     cli_say(2, "%zu probes; those that cost most make %.0f %% of the sum (--tensors lists all):", probes,
             sum > 0 ? 100 * top / sum : 0);
-    const int name = cli_columns() >= 72 ? 36 : 25;
     for (size_t k = 0; k < n; k++)
-        printf("  %-*.*s %-7s %11.6f\n", name, name, most[k].t.tensor, most[k].t.type, most[k].t.kld);
+        cli_row(6, "  %-36s %-7s %11.6f", cli_shown(most[k].t.tensor, clean), most[k].t.type, most[k].t.kld);
 }
 
 static int print_probes(cli *c, const precis_profile *p, const char *out)
@@ -92,14 +94,18 @@ static int print_probes(cli *c, const precis_profile *p, const char *out)
     json_t *list = json_array();
     precis_profile_get_info(p, &info);
     const bool all = cli_has(c, "--tensors");
-    if (!c->json && all) printf("%-36s %-8s %12s %26s\n", "tensor, alone", "as", "error", "KL (nats/token)");
+    char clean[CLI_SHOWN];
+    cli_table table;
+    cli_table_open(&table, "tensor, alone\t<as\terror\tKL (nats/token)");
     for (size_t i = 0; !precis_profile_get(p, i, &t); i++) {
         if (c->json)
             json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", t.tensor, "type", t.type,
                                                   "error", t.error, "kld", t.kld, "kld_se", t.kld_se));
         else if (all)
-            printf("%-36s %-8s %12.4g %13.6f +- %8.6f\n", t.tensor, t.type, t.error, t.kld, t.kld_se);
+            cli_table_row(&table, "%s\t%s\t%.4g\t%.6f +- %.6f", cli_shown(t.tensor, clean), t.type, t.error, t.kld,
+                          t.kld_se);
     }
+    cli_table_close(&table, !c->json && all);
     json_t *gains = json_array();
     precis_gain g = { .size = sizeof g };
     for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++)
@@ -152,7 +158,7 @@ static precis_status measure_tensors(cli *c, const precis_model *m, const precis
 
 static json_t *real_or_null(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
-typedef struct { cli *c; json_t *list; } node_rows;
+typedef struct { cli *c; json_t *list; cli_table table; } node_rows;
 
 static void print_node(void *user, const precis_node_stats *s)
 {
@@ -167,28 +173,28 @@ static void print_node(void *user, const precis_node_stats *s)
         json_array_append_new(r->list, o);
         return;
     }
-    printf("%-34.34s %-11.11s %6zu %10.4g %10.4g %7.1f %7.1f %9.3g %8zu", s->name, s->op, s->width, s->rms, s->top,
-           s->crest_db, s->range_db, s->kurtosis, s->outlier_channels);
-    if (isfinite(s->cosine)) printf(" %8.2f %9.6f", s->sqnr_db, s->cosine);
-    printf("\n");
+    char clean[CLI_SHOWN], compared[64] = "";
+    if (isfinite(s->cosine)) snprintf(compared, sizeof compared, "\t%.2f\t%.6f", s->sqnr_db, s->cosine);
+    cli_table_row(&r->table, "%s\t%s\t%zu\t%.4g\t%.4g\t%.1f\t%.1f\t%.3g\t%zu%s", cli_shown(s->name, clean), s->op,
+                  s->width, s->rms, s->top, s->crest_db, s->range_db, s->kurtosis, s->outlier_channels, compared);
 }
 
 static int print_nodes(cli *c, const precis_model *m, const precis_calibrate_options *o)
 {
     precis_model *ref = NULL;
     precis_status st = cli_has(c, "--against") ? precis_model_open(c->ctx, &ref, cli_get(c, "--against")) : PRECIS_OK;
-    node_rows r = { c, json_array() };
-    if (!c->json && !st)
-        printf("%-34s %-11s %6s %10s %10s %7s %7s %9s %8s%s\n", "node", "op", "width", "rms", "largest", "crest",
-               "range", "kurtosis", "outliers", ref ? "     SQNR    cosine" : "");
+    node_rows r = { .c = c, .list = json_array() };
+    cli_table_open(&r.table, ref ? "node\t<op\twidth\trms\tlargest\tcrest\trange\tkurtosis\toutliers\tSQNR\tcosine"
+                                 : "node\t<op\twidth\trms\tlargest\tcrest\trange\tkurtosis\toutliers");
     if (!st) st = precis_profile_nodes(c->ctx, m, ref, o, print_node, &r);
+    cli_table_close(&r.table, !st && !c->json);
     precis_model_close(&ref);
     if (st || !c->json) json_decref(r.list);
     if (st) return cli_fail(c, st);
     if (c->json) return cli_print_json(c, json_pack("{s:o}", "nodes", r.list));
-    printf("\ncrest: largest over rms, dB; range: largest over the median channel's largest, dB; outliers: channels "
-           "above 6 medians%s\n",
-           cli_has(c, "--against") ? "; SQNR in dB" : "");
+    putchar('\n');
+    cli_row(2, "crest: largest over rms, dB; range: largest over the median channel's largest, dB; outliers: channels "
+            "above 6 medians%s", cli_has(c, "--against") ? "; SQNR in dB" : "");
     return cli_done(c);
 }
 

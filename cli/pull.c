@@ -207,7 +207,7 @@ static int place_of(const cli *c, const spec *s, char *path, size_t room)
     char models[2048];
     if (cli_has(c, "--dir")) snprintf(path, room, "%s", cli_get(c, "--dir"));
     else if (models_folder(models, sizeof models)) snprintf(path, room, "%s/%s", models, s->owner_name);
-    else return cli_usage(c, "there is no home folder for models; --dir names one");
+    else return cli_usage(c, "neither XDG_CACHE_HOME nor HOME says where models are kept; --dir names a folder");
     return -1;
 }
 
@@ -417,7 +417,8 @@ int cli_list_models(cli *c)
 {
     char models[2048];
     json_t *list = json_array();
-    if (!models_folder(models, sizeof models)) return cli_usage(c, "there is no home folder for models");
+    if (!models_folder(models, sizeof models))
+        return cli_usage(c, "neither XDG_CACHE_HOME nor HOME says where models are kept");
     names owners = read_folder(models);
     for (size_t i = 0; i < owners.n; i++) {
         char path[4096];

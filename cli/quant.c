@@ -1,5 +1,6 @@
 /* precis quant - the main job. */
 #include "quant_net.h"
+#include "table.h"
 #include "term.h"
 
 #include <math.h>
@@ -185,12 +186,13 @@ static int job_json(cli *c, const precis_model *m, const precis_job *job, const 
 /* One line a kind, or with --verbose each tensor. The method's fallbacks: `what` is the method that was taken. */
 static void print_fallbacks(const precis_job *job, bool all)
 {
+    char clean[CLI_SHOWN];
     size_t n = 0;
     for (size_t i = 0; job->report && i < precis_quant_report_size(job->report); i++) {
         precis_quant_row r = { .size = sizeof r };
         if (precis_quant_report_get(job->report, i, &r) || !strchr(r.method, '(')) continue;
-        if (!n++ && all) printf("the method could not be applied to:\n");
-        if (all) printf("  %-40s %s\n", r.tensor, r.method);
+        if (!n++ && all) cli_row(2, "the method could not be applied to:");
+        if (all) cli_row(4, "  %-40s %s", cli_shown(r.tensor, clean), r.method);
     }
     if (n && !all) cli_say(2, "fallbacks: the method could not be applied to %zu tensors (--verbose lists them)", n);
 }
@@ -200,12 +202,13 @@ typedef struct { const char *to, *wanted; size_t n; } replacement;
 static void print_substitutes(const precis_plan *plan, bool all)
 {
     replacement kinds[32];
+    char clean[CLI_SHOWN];
     size_t n = 0;
     for (size_t i = 0; i < precis_plan_size(plan); i++) {
         precis_plan_row r = { .size = sizeof r };
         precis_plan_get(plan, i, &r);
         if (!r.wanted) continue;
-        if (all) printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
+        if (all) cli_row(4, "  %-40s %s instead of %s", cli_shown(r.tensor, clean), r.to, r.wanted);
         size_t k = 0;
         while (k < n && (strcmp(kinds[k].to, r.to) || strcmp(kinds[k].wanted, r.wanted))) k++;
         if (k == n && n < 32) kinds[n++] = (replacement){ r.to, r.wanted, 0 };
@@ -224,8 +227,8 @@ static void print_substitutes(const precis_plan *plan, bool all)
 /* A row of the table: a name for wide terminals and one for narrow ones. */
 static void put_row(const char *wide, const char *narrow, const char *before, const char *after)
 {
-    if (cli_columns() >= 72) printf("%-28s %18s %24s\n", wide, before, after);
-    else printf("%-13s %15s %18s\n", narrow, before, after);
+    if (cli_columns() >= 72) cli_row(4, "%-28s %18s %24s", wide, before, after);
+    else cli_row(4, "%-13s %15s %18s", narrow, before, after);
 }
 
 static void put_pair(const char *wide, const char *narrow, const char *fmt, double before, double after)

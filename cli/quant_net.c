@@ -100,11 +100,11 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
     char size[32];
     if (m->search) cli_print_search(c, m->search);
     cli_print_predicted(c, m->speed, !out || m->speed->asked);
-    if (!out || m->as_c) printf("%zu nodes in integers, %zu in float\n", whole, floats);
+    if (!out || m->as_c) cli_row(2, "%zu nodes in integers, %zu in float", whole, floats);
     if (out && m->as_c) cli_net_c_print(out, m->as_c);
     else if (out)
-        printf("%s: ONNX, opset %lld, %s; %zu nodes in integers, %zu in float\n", out, (long long)file->opset,
-               cli_bytes((double)file->bytes, size), whole, floats);
+        cli_row(2, "%s: ONNX, opset %lld, %s; %zu nodes in integers, %zu in float", out, (long long)file->opset,
+                cli_bytes((double)file->bytes, size), whole, floats);
     return cli_done(c);
 }
 
@@ -362,7 +362,7 @@ int cli_net_convert(cli *c)
     char size[32];
     if (as_c) cli_net_c_print(out, &cf);
     else
-        printf("%s: ONNX, opset %lld, %llu nodes, %s\n", out, (long long)file.opset, (unsigned long long)file.nodes,
-               cli_bytes((double)file.bytes, size));
+        cli_row(2, "%s: ONNX, opset %lld, %llu nodes, %s", out, (long long)file.opset, (unsigned long long)file.nodes,
+                cli_bytes((double)file.bytes, size));
     return cli_done(c);
 }

@@ -152,7 +152,10 @@ static int remember(const suite *s)
         cli_warn(c, precis_ctx_message(c->ctx)); /* nobody asked for it */
         return -1;
     }
-    if (!given && !precis_history_path(own)) return -1;
+    if (!given && !precis_history_path(own)) {
+        cli_warn(c, "the results are not kept: neither XDG_STATE_HOME nor HOME says where; --results FILE does");
+        return -1;
+    }
     if (!named) named = slash && slash[1] ? slash + 1 : c->args[0];
     const precis_status st = precis_suite_keep(s->suite, given ? given : own, named, (int64_t)time(NULL));
     if (!st) return -1;

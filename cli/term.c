@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utf8proc.h>
+
+enum { LEAST = 20 }; /* columns; in fewer no words stand beside one another */
 
 int cli_columns(void)
 {
@@ -14,8 +17,8 @@ int cli_columns(void)
     const char *set = getenv("COLUMNS");
     const long columns = set ? strtol(set, NULL, 10) : 0;
     if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col)
-        return w.ws_col < 32 ? 32 : w.ws_col;
-    return columns >= 32 && columns < 10000 ? (int)columns : 120;
+        return w.ws_col < LEAST ? LEAST : w.ws_col;
+    return columns >= LEAST && columns < 10000 ? (int)columns : 120;
 }
 
 bool cli_shows_color(int fd)
@@ -32,9 +35,15 @@ const char *cli_color(cli_ink ink)
 
 size_t cli_columns_of(const char *s, size_t n)
 {
-    size_t columns = 0;
-    for (size_t i = 0; i < n; i++) columns += ((unsigned char)s[i] & 0xc0) != 0x80;
-    return columns;
+    size_t width = 0;
+    for (size_t at = 0; at < n;) {
+        utf8proc_int32_t point;
+        const utf8proc_uint8_t *next = (const utf8proc_uint8_t *)s + at;
+        const utf8proc_ssize_t len = utf8proc_iterate(next, (utf8proc_ssize_t)(n - at), &point);
+        width += len > 0 ? (size_t)utf8proc_charwidth(point) : 1;
+        at += len > 0 ? (size_t)len : 1;
+    }
+    return width;
 }
 
 static void fold(FILE *f, size_t width, const char *text, int at, int indent)
@@ -87,8 +96,9 @@ void cli_row(int indent, const char *fmt, ...)
     vsnprintf(row, sizeof row, fmt, ap);
     va_end(ap);
     if (isatty(STDOUT_FILENO) && cli_columns_of(row, strlen(row)) > (size_t)cli_columns()) {
-        size_t n = strspn(row, " ");
-        for (const char *p = row + n; *p; p++)
+        const size_t blanks = strspn(row, " ");
+        size_t n = blanks < (size_t)indent ? blanks : (size_t)indent;
+        for (const char *p = row + blanks; *p; p++)
             if (*p != ' ' || n < 2 || row[n - 1] != ' ' || row[n - 2] != ' ') row[n++] = *p;
         row[n] = 0;
     }
@@ -98,7 +108,7 @@ void cli_row(int indent, const char *fmt, ...)
 void cli_fold_error(const char *text, int indent)
 {
     struct winsize w;
-    const bool shown = isatty(STDERR_FILENO) && !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 32;
+    const bool shown = isatty(STDERR_FILENO) && !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col >= LEAST;
     if (shown) fold(stderr, w.ws_col, text, 0, indent);
     else fputs(text, stderr);
     fputc('\n', stderr);

@@ -11,7 +11,7 @@ bool cli_shows_color(int fd);
 /* What begins a colour; "" where stdout is no terminal or NO_COLOR is set. CLI_PLAIN ends it. */
 typedef enum { CLI_PLAIN, CLI_BOLD, CLI_GOOD, CLI_CARE, CLI_BAD } cli_ink;
 const char *cli_color(cli_ink ink);
-/* Columns that bytes of UTF-8 take: one for each character, which is so for what precis prints. */
+/* Columns that bytes of UTF-8 take on a terminal: two for a character of Chinese, none for an accent of its own. */
 size_t cli_columns_of(const char *s, size_t n);
 /* Words to stdout from column `at` on; lines go on at `indent`. Newlines in text stay. */
 void cli_fold(const char *text, int at, int indent);

@@ -1,6 +1,7 @@
 /* precis train - a llama from text, or from a language whose entropy is known; a net of arrays from samples. */
 #include "cli.h"
 #include "spread.h"
+#include "term.h"
 #include "train_log.h"
 
 #include <math.h>
@@ -61,10 +62,9 @@ static int print_step(void *user, const precis_train_step *s)
         json_object_set_new(o, "share", known_number(s->share));
         print_line(o);
     } else if (!c->quiet && (s->step == s->steps || s->step <= 10 || s->step % 10 == 0))
-        printf("step %llu of %llu: loss %.4f +- %.4f, lr %.3g, norm %.3g, %.0f tokens/s, %.0f%% of this machine's "
-               "peak, %.0f s to go\n",
-               (unsigned long long)s->step, (unsigned long long)s->steps, s->loss, s->error, s->lr, s->norm,
-               s->tokens_s, 100 * s->share, s->eta_s);
+        cli_row(2, "step %llu of %llu: loss %.4f +- %.4f, lr %.3g, norm %.3g, %.0f tokens/s, %.0f%% of this machine's "
+                "peak, %.0f s to go", (unsigned long long)s->step, (unsigned long long)s->steps, s->loss, s->error,
+                s->lr, s->norm, s->tokens_s, 100 * s->share, s->eta_s);
     fflush(stdout);
     return 0;
 }
@@ -89,18 +89,25 @@ static int trained_json(cli *c, const precis_train_options *o, const precis_trai
 
 static int trained_text(cli *c, const precis_train_options *o, const precis_train_result *r)
 {
-    printf("%s: %llu parameters, %llu tokens", o->out, (unsigned long long)r->parameters,
-           (unsigned long long)r->tokens);
-    if (isfinite(r->heldout)) printf("; held out %.4f +- %.4f nats a token", r->heldout, r->heldout_error);
-    if (isfinite(r->accuracy)) printf(", %.2f %% right", 100 * r->accuracy);
-    if (isfinite(r->entropy)) printf(", of which %.4f are the language's own entropy", r->entropy);
-    if (r->contamination > 0) printf("; the texts have %.3g %% of what is held out", 100 * r->contamination);
+    char *text;
+    size_t len;
+    FILE *f = cli_text_stream(&text, &len);
+    if (!f) return cli_done(c);
+    fprintf(f, "%s: %llu parameters, %llu tokens", o->out, (unsigned long long)r->parameters,
+            (unsigned long long)r->tokens);
+    if (isfinite(r->heldout)) fprintf(f, "; held out %.4f +- %.4f nats a token", r->heldout, r->heldout_error);
+    if (isfinite(r->accuracy)) fprintf(f, ", %.2f %% right", 100 * r->accuracy);
+    if (isfinite(r->entropy)) fprintf(f, ", of which %.4f are the language's own entropy", r->entropy);
+    if (r->contamination > 0) fprintf(f, "; the texts have %.3g %% of what is held out", 100 * r->contamination);
     const char *file = o->quantized ? o->quantized : o->lora;
-    if (file) printf("\n%s", file);
-    if (o->merged) printf(", and merged: %.5f nats a token of KL divergence", r->merged_kld);
-    if (file && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
-    if (isfinite(r->served_accuracy)) printf(", %.2f %% right", 100 * r->served_accuracy);
-    printf("\nproducts: %s\nsha256 %s\n", r->products, r->sha256);
+    if (file) fprintf(f, "\n%s", file);
+    if (o->merged) fprintf(f, ", and merged: %.5f nats a token of KL divergence", r->merged_kld);
+    if (file && isfinite(r->served)) fprintf(f, ": held out %.4f when it is run", r->served);
+    if (isfinite(r->served_accuracy)) fprintf(f, ", %.2f %% right", 100 * r->served_accuracy);
+    if (cli_text_close(f, &text)) cli_fold_row(text, 2);
+    free(text);
+    cli_row(2, "products: %s", r->products);
+    printf("sha256 %s\n", r->sha256);
     return cli_done(c);
 }
 

@@ -46,7 +46,8 @@ static void page(FILE *f, const chart *charts, int n)
     fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
           "content=\"width=device-width, initial-scale=1\"><title>precis train</title>\n<style>body{font:16px/1.5 "
           "sans-serif;color:#222;margin:0 auto;max-width:60rem;padding:1rem}figure{margin:0 0 1.5rem}"
-          "svg{width:100%;height:auto;border:1px solid #ddd}figcaption{font-size:.9rem;color:#444}</style></head>"
+          "svg{width:100%;max-width:36rem;height:auto;box-sizing:border-box;border:1px solid #ddd}"
+          "figcaption{font-size:.9rem;color:#444}</style></head>"
           "<body>\n<h1>precis train</h1>\n",
           f);
     for (int i = 0; i < n; i++) {
@@ -93,7 +94,10 @@ int train_log_keep(cli *c, const train_log *l, const precis_train_result *r)
         cli_warn(c, precis_ctx_message(c->ctx)); /* nobody asked for it: --results was refused before the training */
         return -1;
     }
-    if (!path && !precis_history_path(own)) return -1;
+    if (!path && !precis_history_path(own)) {
+        cli_warn(c, "the run is not kept: neither XDG_STATE_HOME nor HOME says where; --results FILE does");
+        return -1;
+    }
     float *losses = cli_alloc(l->n + 1, sizeof *losses), held = (float)r->heldout;
     if (!losses) return cli_no_memory(c);
     for (size_t i = 0; i < l->n; i++) losses[i] = (float)l->loss[i];

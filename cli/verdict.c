@@ -109,7 +109,7 @@ static void print_loss(const cli_verdict *v, const char *out)
 void cli_verdict_print(const cli_verdict *v)
 {
     const char *why;
-    char quoted[CLI_QUOTED];
+    char quoted[CLI_QUOTED], input[CLI_QUOTED];
     const char *const out = cli_quoted(v->out ? v->out : "OUT", quoted); /* in commands, to be copied */
     putchar('\n');
     print_size(v);
@@ -130,7 +130,8 @@ void cli_verdict_print(const cli_verdict *v)
         return;
     }
     if (share_of(v) > 1)
-        cli_say(2, "Next: keep the input, or give a budget: precis quant MODEL --max-size 75%% -o %s", out);
+        cli_say(2, "Next: keep the input, or give a budget: precis quant %s --max-size 75%% -o %s",
+                cli_quoted(v->input, input), out);
     else if (v->job->evaluated && step_of(v->job->eval.kld_mean) > 2)
         cli_say(2, "Next: a larger budget loses less; precis run %s shows how it talks", out);
     else cli_say(2, "Next: precis %s %s", is_run(v) ? "run" : "inspect", out);

@@ -1,25 +1,11 @@
 /* wrap.c - words broken into lines. A word waits until a blank or the end shows how long it is, so a line is broken
  * before a word and never in it, unless the word is longer than a line. */
-#include "cli.h"
+#include "term.h"
 #include "wrap.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 enum { CODE_BLANKS = 4 }; /* as in Markdown */
-
-static unsigned width_of(const char *s, size_t n)
-{
-    unsigned width = 0;
-    for (size_t at = 0; at < n;) {
-        utf8proc_int32_t point;
-        const utf8proc_uint8_t *next = (const utf8proc_uint8_t *)s + at;
-        const utf8proc_ssize_t len = utf8proc_iterate(next, (utf8proc_ssize_t)(n - at), &point);
-        width += len > 0 ? (unsigned)utf8proc_charwidth(point) : 1;
-        at += len > 0 ? (size_t)len : 1;
-    }
-    return width;
-}
 
 static void new_line(cli_wrap *w)
 {
@@ -32,7 +18,7 @@ static void new_line(cli_wrap *w)
 void cli_wrap_flush(cli_wrap *w)
 {
     if (!w->word_len && !w->blank) return;
-    const unsigned width = width_of(w->word, w->word_len);
+    const unsigned width = (unsigned)cli_columns_of(w->word, w->word_len);
     const bool breaks = w->blank && w->column && w->word_len && w->column + 1 + width > w->columns;
     if (breaks) {
         putchar('\n');

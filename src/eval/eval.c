@@ -349,8 +349,8 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     e.windows = n / o.window;
     if (!st && !e.windows)
         st = pcs_fail(ctx, PRECIS_EINVAL,
-                      "the text has %zu tokens, less than one window of %u; a shorter --ctx or a longer text helps", n,
-                      o.window);
+                      "the text has %zu token%s, less than one window of %u; a shorter --ctx or a longer text helps", n,
+                      n == 1 ? "" : "s", o.window);
     if (o.windows && e.windows > o.windows) e.windows = o.windows;
     e.bos = st ? -1 : pcs_window_bos(t, ids, n);
     pcs_logits_of of;

@@ -53,8 +53,8 @@ precis_status pcs_windows_of_texts(precis_ctx *ctx, const precis_model *m, const
     precis_tokenizer_close(&t);
     if (!st && w->n_ids < rule->least) {
         const char *limited = o->tokens && o->tokens < rule->least ? rule->limit : "";
-        st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text gives %zu tokens%s; %s at least %u, and a few thousand "
-                      "to be good", w->n_ids, limited, rule->who, rule->least);
+        st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text gives %zu token%s%s; %s at least %u, and a few "
+                      "thousand to be good", w->n_ids, w->n_ids == 1 ? "" : "s", limited, rule->who, rule->least);
     }
     if (st) pcs_windows_free(w);
     return st;

@@ -41,8 +41,12 @@ static void hidden_name(pcs_out *o, int i)
 static precis_status check_room(precis_ctx *ctx, const char *path, const char *folder, uint64_t bytes)
 {
     struct statvfs fs;
-    if (statvfs(folder, &fs)) return pcs_io_fail(ctx, folder, "used");
-    if (access(folder, W_OK)) return pcs_io_fail(ctx, folder, "written");
+    const bool there = !statvfs(folder, &fs);
+    if (!there || access(folder, W_OK)) {
+        const int e = errno;
+        return pcs_fail(ctx, pcs_errno_status(e), "%s: its folder %s cannot be %s: %s", path, folder,
+                        there ? "written" : "used", strerror(e));
+    }
     const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room >= bytes) return PRECIS_OK;
     char need[32], have[32];
@@ -55,6 +59,9 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
     char folder[4096];
     if (!folder_of(path, folder)) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", path);
     if (!*pcs_base_name(path)) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no file", path);
+    if (!strcmp(path, "-"))
+        return pcs_fail(ctx, PRECIS_EINVAL, "- would be standard output, and a file that is whole or not there cannot "
+                        "go there; name a file (./- for one of that name)");
     struct stat st;
     if (!stat(path, &st)) {
         if (!S_ISREG(st.st_mode)) return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no regular file", path);

@@ -122,14 +122,18 @@ precis_status pcs_out_folder_open(precis_ctx *ctx, pcs_out_folder *d, const char
     if (!d->path || !d->wait) return PRECIS_ENOMEM;
     memcpy(d->path, path, n);
     const char *base = pcs_base_name(d->path);
-    if (!*base || !strcmp(base, ".") || !strcmp(base, ".."))
+    if (!*base || !strcmp(base, ".") || !strcmp(base, "..") || !strcmp(path, "-"))
         return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no new folder", path);
     if (base == d->path) memcpy(d->wait, "./", sizeof "./");
     else memcpy(d->wait, d->path, (size_t)(base - d->path));
     struct stat sb;
     if (!lstat(d->path, &sb) && (!S_ISDIR(sb.st_mode) || !is_empty_folder(d->path)))
         return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no empty folder; choose another output", d->path);
-    if (access(d->wait, W_OK | X_OK)) return pcs_io_fail(ctx, d->wait, "written");
+    if (access(d->wait, W_OK | X_OK)) {
+        const int e = errno;
+        return pcs_fail(ctx, pcs_errno_status(e), "%s: its folder %s cannot be written: %s", d->path, d->wait,
+                        strerror(e));
+    }
     return PRECIS_OK;
 }
 

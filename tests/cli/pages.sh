@@ -16,7 +16,9 @@ assert len(figures) == int(sys.argv[2]), f"{len(figures)} figures"
 for f in figures:
     root = tree.fromstring(f)
     width, height = map(float, root.get("viewBox").split()[2:])
-    assert width <= 400 and float(root.get("font-size")) >= 12, "letters shrink on a telephone"
+    letters = float(root.get("font-size"))
+    room = 390 - 2 * 16 - 2 # a telephone's, less the page's padding and the figure's border
+    assert letters * min(1, room / width) >= 12, f"letters of {letters * room / width:.1f} pixels on a telephone"
     ns = "{http://www.w3.org/2000/svg}"
     frame = next(r for r in root.iter(ns + "rect") if r.get("fill") == "none" and r.get("stroke") == "#888")
     bottom = float(frame.get("y")) + float(frame.get("height"))
@@ -24,6 +26,9 @@ for f in figures:
     inside = [t for t in texts if float(frame.get("x")) < t[1] and float(frame.get("y")) < t[2] < bottom]
     assert not inside, f"a legend over curves: {inside}"
     assert all(0 <= t[1] <= width and 0 <= t[2] <= height for t in texts)
+    begun = [t for t in root.iter(ns + "text") if t.get("text-anchor") is None]
+    long = [t.text for t in begun if float(t.get("x")) + .53 * letters * len(t.text) > width]
+    assert not long, f"longer than the figure: {long}"
     middle = [t for t in root.iter(ns + "text") if t.get("text-anchor") == "middle"]
     ticks, label = [t.text for t in middle if float(t.get("y")) < bottom + 20], middle[-1].text
     assert ticks and label not in ticks
@@ -47,6 +52,7 @@ page "$work/p.html" 1
 expect 2 "$precis" eval "$model" --tasks copy --html "$work/x.html"
 expect 0 "$precis" plan "$model" --no-profile --max-size 35% --calib "$root/data/eval.txt" --html "$work/l.html" --json -q
 page "$work/l.html" 2
+grep -q 'scale(1.8)' "$work/l.html" || { echo "the plan cannot be told from the mixes"; failed=1; }
 for mix in Q2_K Q4_K_M Q5_K_M; do grep -q "mix $mix<" "$work/l.html" || { echo "the page lacks $mix"; failed=1; }; done
 expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --repeat 3 --html "$work/b.html"
 grep -q "% of the limit" "$work/b.html" || { echo "no speed beside the limit"; failed=1; }

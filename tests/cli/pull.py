@@ -27,6 +27,11 @@ FILES = {
     "me/whole": {"m.gguf": bytes(range(256)) * 4000},
     "me/dead": {"m.gguf": bytes(range(256)) * 4000},
     "me/slow": {"m.gguf": bytes(range(256)) * 40000},
+    "me/busy": {"m.gguf": b"after all"},
+    "me/page": {"m.gguf": b"behind a page"},
+    "me/closed": {"m.gguf": b"x"},
+    "me/round": {"m.gguf": b"x"},
+    "me/changed": {"m.gguf": bytes(range(256)) * 4000},
 }
 log, lock, cuts = [], threading.Lock(), {}
 
@@ -49,9 +54,30 @@ class Hub(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def refuse(self):
+        """Answers that a busy, a wrong, a circling server gives; False: none of these."""
+        times = cuts[self.path] = cuts.get(self.path, 0) + 1
+        if self.path.startswith("/api/models/me/busy") and times < 3:
+            self.answer(429 if times == 1 else 503, b"<html>busy</html>", Retry_After="1")
+        elif self.path.startswith("/me/busy/resolve") and times == 1:
+            self.answer(503, b"busy", Retry_After="1")
+        elif self.path.startswith("/api/models/me/closed"):
+            self.answer(503, b"closed", Retry_After="86400")
+        elif self.path.startswith("/api/models/me/login"):
+            self.answer(200, b"<!doctype html><title>Sign in</title>", Content_Type="text/html; charset=utf-8")
+        elif self.path.startswith("/me/page/resolve"):
+            self.answer(200, b"<!doctype html><title>Sign in to read this</title>", Content_Type="text/html")
+        elif self.path.startswith("/me/round/resolve"):
+            self.answer(302, Location=self.path)
+        else:
+            return False
+        return True
+
     def do_GET(self):
         with lock:
             log.append((self.server.server_port, self.path, self.headers.get("Range"), self.headers.get("Authorization")))
+        if self.refuse():
+            return None
         found = re.match(r"/api/models/([^/]+/[^/]+)/revision/([^/?]+)", self.path)
         if found:
             return self.listing(found[1], found[2])
@@ -217,12 +243,36 @@ left = os.listdir(os.path.join(models, "me/full"))
 check(r.returncode == 4 and "me/full" in r.stderr and len(left) == 1 and left[0].endswith(".part"), f"a full disk: {r} {left}")
 call("pull", "me/full")
 check(there("me/full", "m.gguf"), "it went on when there was room")
+# a busy hub is asked again when it wants to be, and not where that is tomorrow
+r = call("pull", "me/busy")
+check(there("me/busy", "m.gguf") and r.stderr.count("it is asked again in") == 3, f"a busy hub: {r}")
+begin = time.time()
+r = call("pull", "me/closed", code=4)
+check("503; it asks to try again in 86400 s" in r.stderr and time.time() - begin < 30, r)
+# a page in place of a list, or of a file; a circle; bytes that changed under the same name
+r = call("pull", "me/login", code=3)
+check("something else than a repository: a page" in r.stderr, r)
+call("pull", "me/page", code=3)
+check(not any(f.endswith(".gguf") for f in os.listdir(os.path.join(models, "me/page"))), "a page is no model")
+r = call("pull", "me/round", code=4)
+check("redirects" in r.stderr, r)
+folder = os.path.join(models, "me/changed")
+os.makedirs(folder)
+sha = hashlib.sha256(FILES["me/changed"]["m.gguf"]).hexdigest()
+open(os.path.join(folder, f"m.gguf.{sha[:12]}.part"), "wb").write(b"bytes of another version" * 100)
+r = call("pull", "me/changed", code=3)
+check("another hash" in r.stderr and os.listdir(folder) == [], r)
+call("pull", "me/changed")
+check(there("me/changed", "m.gguf"), "from the beginning after that")
 # -hf in place of a model, the list, and no network
 check("llama" in call("inspect", "-hf", "me/one").stdout, "inspect -hf")
 check(call("run", "--hf=me/one:Q8_0", "-p", "It was", "-n", "3", "--temp", "0").stdout, "run --hf")
 call("list", "-hf", "me/one", code=2)
 o = json.loads(call("list", "models", "--json").stdout)
 check({"me/one:model-Q8_0.gguf", "me/folder"} <= {m["name"] for m in o["models"]}, o)
+nowhere = {"HOME": "", "XDG_CACHE_HOME": ""}
+check("neither XDG_CACHE_HOME nor HOME" in call("pull", "me/one", code=2, **nowhere).stderr, "no home")
+check("neither XDG_CACHE_HOME nor HOME" in call("list", "models", code=2, **nowhere).stderr, "no home, the list")
 hub.shutdown()
 hub.server_close()
 check(call("run", "-hf", "me/one", "-p", "It was", "-n", "3", "--temp", "0").stdout, "what is there needs no network")

@@ -67,5 +67,27 @@ expect 0 "$precis" quant "$work" --type Q8_0 --no-calib -o "$work/q.gguf"
 has err "no tokenizer, so the result is not evaluated"
 has out "Loss: not measured"
 
+# results that have no place to be kept at, a folder that is not there, and a name that looks like an option
+expect 0 env -u HOME -u XDG_STATE_HOME "$precis" eval "$model" --against "$model" --tasks copy --limit 2 --gate --max-drop 60%
+has err "the results are not kept: neither XDG_STATE_HOME nor HOME says where"
+expect 0 env -u HOME -u XDG_STATE_HOME "$precis" eval "$model" --against "$model" --tasks copy --limit 2 --gate --max-drop 60% --results none
+lacks err "not kept"
+expect 3 "$precis" quant "$model" --type Q8_0 --no-calib --no-eval -o "$work/none here/x.gguf"
+has err "none here/x.gguf: its folder $work/none here/ cannot be used: No such file"
+expect 3 "$precis" convert "$model" --format safetensors -o "$work/none here/x"
+has err "none here/x: its folder $work/none here/ cannot be written: No such file"
+cp "$model/model.safetensors" "$work/-m.safetensors"
+expect 2 sh -c 'cd "$1" && "$2" inspect -m.safetensors' x "$work" "$(realpath "$precis")"
+has err "no option -m.safetensors; the file of that name is ./-m.safetensors"
+expect 0 sh -c 'cd "$1" && "$2" inspect ./-m.safetensors' x "$work" "$(realpath "$precis")"
+# options without a command, and standard output as a file
+expect 2 "$precis" --json
+json "j['error']['kind'] == 'usage' and 'a command comes first' in j['error']['message']"
+expect 2 "$precis" quant "$model" --type Q8_0 --no-calib --no-eval -o -
+has err "name a file"
+expect 2 "$precis" convert "$model" --format safetensors -o -
+has err "names no new folder"
+[ ! -e ./- ] || { echo "a file of the name - was written"; rm ./-; failed=1; }
+
 echo "$n commands"
 exit $failed

@@ -1,4 +1,4 @@
-"""Screens of a terminal (tmux) at 48, 80 and 120 columns: no line is wider, no word is cut, columns stand in line.
+"""Screens of a terminal (tmux) at 30, 48, 80 and 120 columns: no line is wider, no word is cut, columns stand in line.
 usage: terminal.py PRECIS SOURCE_FOLDER [FOLDER]; FOLDER keeps the screens. Exit 77: there is no tmux."""
 import concurrent.futures, os, re, shlex, shutil, subprocess, sys, tempfile, time
 
@@ -24,6 +24,32 @@ with open(os.path.join(work, "runs.csv"), "w", encoding="utf-8") as f:  # of Hof
     for n in 1e7, 3e7, 1e8, 3e8, 1e9:
         for d in 1e9, 3e9, 1e10, 3e10:
             f.write(f"{n},{d},{1.69 + 406.4 / n ** 0.34 + 410.7 / d ** 0.28 + 1e-4 * ((n + d) % 7)}\n")
+
+sys.path.insert(0, os.path.join(source, "tests"))
+import onnx_files as onnx
+
+
+def long_names():
+    """A net of arrays whose nodes are called as exporters call them."""
+    at = "/model/encoder/layers.{}/feed_forward/{}"
+    nodes, held, last = [], [], "images_of_the_sensor"
+    for layer, (rows, columns) in enumerate([(24, 16), (16, 8), (8, 4)]):
+        w, out, act = (at.format(layer, name) for name in ("dense/weight", "dense/Gemm_output_0", "activation/Relu_output_0"))
+        held.append(onnx.floats(w, [rows, columns], [0.37 * v for v in onnx.ramp(rows * columns)]))
+        nodes += [onnx.node("MatMul", [last, w], [out], name=out), onnx.node("Relu", [out], [act], name=act)]
+        last = act
+    return onnx.model(onnx.graph(nodes, [onnx.port("images_of_the_sensor", onnx.F32, ["samples_in_a_batch", 24])],
+                                 [onnx.port(last, onnx.F32, ["samples_in_a_batch", 4])], held))
+
+
+open(os.path.join(work, "net.onnx"), "wb").write(long_names())
+open(os.path.join(work, "x.npy"), "wb").write(onnx.npy(onnx.ramp(32 * 24, .31), [32, 24]))
+open(os.path.join(work, "y.txt"), "w").write("".join(f"{i % 4}\n" for i in range(32)))
+subprocess.run([precis, "quant", "net.onnx", "--static", "--calib", "x.npy", "--no-speed", "-o", "codes.onnx", "-q"], check=True, cwd=work,
+               stdout=subprocess.DEVNULL)
+for _ in range(2):
+    subprocess.run([precis, "eval", "q.gguf", "--against", "m.gguf", "--text", "t.txt", "--chunks", "2", "--gate", "--max-kld", "1",
+                    "--results", "h.sqlite", "-q", "--name", "a name that is longer than its column was"], cwd=work, stdout=subprocess.DEVNULL)
 
 # What is typed, by a name; those whose words do not depend on the width are compared with what a pipe gets.
 COMMANDS = {
@@ -56,12 +82,28 @@ COMMANDS = {
     "keys": "precis inspect m.gguf --keys",
     "tensors": "precis inspect m.gguf --tensors",
     "overflow": "precis inspect q.gguf --overflow",
+    "net_c": "precis quant net.onnx --static --calib x.npy -o WIDTH.c",
     "profile": "precis profile m.gguf --calib t.txt -o WIDTH.json",
     "dry_run": "precis quant m.gguf --type Q4_K_M --dry-run --no-calib",
     "convert": "precis convert q.gguf --format safetensors -o WIDTH",
     "tasks": "precis eval q.gguf --against m.gguf --tasks copy --limit 4",
     "ladder": "precis eval m.gguf --ladder W8A8 --text t.txt --chunks 2",
-    "bench": "precis bench m.gguf --prompt 16 --gen 8",
+    "bench": "precis bench m.gguf --prompt 16 --gen 8 --repeat 2",
+    "net_inspect": "precis inspect net.onnx; precis inspect net.onnx --passes",
+    "net_overflow": "precis inspect codes.onnx --overflow",
+    "net_plan": "precis plan net.onnx --static --size 2 --speed",
+    "net_quant": "precis quant net.onnx --static --calib x.npy -o WIDTH.onnx",
+    "net_run": "precis run codes.onnx --input images_of_the_sensor=x.npy; precis run codes.onnx --input images_of_the_sensor=x.npy --output-dir WIDTHd",
+    "net_eval": "precis eval codes.onnx --against net.onnx --data x.npy --labels y.txt --gate --max-drop 2%",
+    "net_nodes": "precis eval codes.onnx --against net.onnx --data x.npy --nodes",
+    "net_bench": "precis bench codes.onnx --seconds 1 --nodes --size 2",
+    "importance": "precis profile m.gguf --calib t.txt --tensors -o WIDTH.dat",
+    "probes": "precis profile m.gguf --calib t.txt --tokens 256 --effort fast --tensors -o WIDTHt.json",
+    "nodes": "precis profile q.gguf --nodes --against m.gguf --calib t.txt --tokens 32",
+    "history": "precis eval --history --results h.sqlite",
+    "verbose": "precis quant m.gguf --type Q4_K_M --verbose -o WIDTHv.gguf --no-calib --no-eval",
+    "pieces": "precis tokenize m.gguf --text t.txt --pieces | head -n 40",
+    "check": "precis inspect m.gguf --check",
     "refused": "precis quant m.gguf --type Q4_L -o x.gguf; precis quant m.gguf --max-size 1M -o x.gguf; precis qant",
 }
 WORDS = subprocess.run([precis, "law", "--help"], check=True, capture_output=True, text=True).stdout
@@ -70,6 +112,11 @@ for command in re.findall(r"^  ([a-z]+) ", subprocess.run([precis, "--help"], ch
 for word in re.findall(r"^  precis law ([a-z]+) ", WORDS, re.M):
     COMMANDS["help_law_" + word] = f"precis law {word} --help"
 SAME_WORDS = ["help_eval", "help_list", "inspect", "list_limits", "list_parts", "list_pairs", "list_ops", "list_models", "advise"]
+
+
+WIDTHS = 30, 48, 80, 120
+# At 30 columns, where the longest options stand alone, those that give answers.
+NARROW = "help inspect list list_formats plan quant eval advise law_predict law_fit net_nodes net_bench nodes history bench tasks refused".split()
 
 
 class Screen:
@@ -133,6 +180,8 @@ def look(columns):
     screen = Screen(columns)
     shown = {}
     for name, command in COMMANDS.items():
+        if columns < 48 and name not in NARROW:
+            continue
         shown[name] = screen.run(command.replace("WIDTH", str(columns)))
     screen.tmux("send-keys", "-l", f"clear; tput E3; precis run m.gguf")
     screen.tmux("send-keys", "Enter")
@@ -159,13 +208,15 @@ def judge(columns, shown, piped):
             screen, pipe = words(lines), words(piped[name])
             lost = [w for w in set(screen) ^ set(pipe) if screen.count(w) != pipe.count(w)]
             check(not lost, f"{where}: other words than in a pipe: {lost[:6]}")
+    check(any("Smaller by" in line for line in shown["quant"]), f"quant at {columns} columns has no verdict")
+    check(any("Recommendation:" in line for line in shown["advise"]), f"law advise at {columns} columns does not conclude")
+    if columns < 48:
+        return
     numbers_in_line(f"list formats, bits, {columns}", shown["list_formats"], r"(\S+ +(?:bits|\d+\.\d\d)) ")
     numbers_in_line(f"list formats, block, {columns}", shown["list_formats"], r"(\S+ +(?:bits|\d+\.\d\d) +(?:block|any|\d+)) ")
     numbers_in_line(f"quant, the last column, {columns}", shown["quant"],
                     r"(.*(?: original +quantized|size .* [MkG]B +[\d.]+ [MkG]B|original  .*%|perplexity .* \+- \S+)) *$")
     numbers_in_line(f"eval, figures, {columns}", shown["eval"], r"( *\S.* +-?\d+\.\d+%? )\+- ")
-    check(any("Smaller by" in line for line in shown["quant"]), f"quant at {columns} columns has no verdict")
-    check(any("Recommendation:" in line for line in shown["advise"]), f"law advise at {columns} columns does not conclude")
     options = [line for line in shown["help_eval"] if re.match(r" +(?:-\w, )?--\w", line)]
     begins = {m.end() for m in (re.match(r" +(?:-\w, )?(?=--)", line) for line in options) if m and m.end() == 6}
     check(len(options) > 20 and begins == {6}, f"help at {columns} columns: options begin at {begins}")
@@ -178,10 +229,10 @@ def from_pipe(command):
 
 
 piped = {name: from_pipe(COMMANDS[name]) for name in SAME_WORDS}
-with concurrent.futures.ThreadPoolExecutor(3) as pool:
-    for columns, shown in pool.map(look, (48, 80, 120)):
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    for columns, shown in pool.map(look, WIDTHS):
         judge(columns, shown, piped)
 shutil.rmtree(work, ignore_errors=True)
 if not checks.failed:
-    print(f"{len(COMMANDS) + 1} screens at 3 widths")
+    print(f"{len(COMMANDS) + 1} screens at 3 widths, {len(NARROW) + 1} at {WIDTHS[0]} columns")
 sys.exit(1 if checks.failed else 0)

@@ -25,6 +25,8 @@ has out "^As large as the input"
 expect 0 "$precis" quant "$work/q2.gguf" --type '*=Q8_0' --no-calib --no-eval -o "$work/large.gguf"
 has out "^LARGER by [0-9]* % than the input"
 has out "Next: keep the input"
+tr '\n' ' ' <"$work/out" | tr -s ' ' >"$work/line"
+grep -qE "precis quant $work/q2.gguf --max-size 75% -o" "$work/line" || { echo "what comes next cannot be copied"; failed=1; }
 has out "Loss: not measured"
 # little more is said in tenths; names in commands are as a shell takes them; what is not measured says how, if it can be
 mkdir "$work/it's a folder" && cp "$work/q2.gguf" "$work/it's a folder/q 2.gguf"
@@ -85,6 +87,18 @@ lacks out "precis run"
 # both models of --bench have their names
 quant 0 --type Q8_0 --no-eval --bench -o "$work/b.gguf" --json
 json "j['bench']['original']['model'].endswith('gutenberg-7m') and j['bench']['quantized']['model'].endswith('b.gguf') and j['bench']['quantized']['decode_tok_s'] > 0"
+
+# characters that take two columns
+wide="$work/$(printf '\346\250\241\345\236\213%.0s' 1 2 3 4 5 6 7 8)"
+mkdir "$wide" "$wide/$(basename "$wide")"
+here=$(realpath "$precis")
+(cd "$wide" && COLUMNS=48 expect 0 "$here" quant "$work/q2.gguf" --type Q8_0 --no-calib --no-eval -o "$(basename "$wide")/q8 q8 q8 q8.gguf" && exit "$failed") || failed=1
+python3 - "$work/out" <<'P' || failed=1
+import sys, unicodedata
+for line in open(sys.argv[1], encoding="utf-8").read().split("\n"):
+    columns = sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
+    assert columns <= 48 or line.startswith(("types:", "kernels:")) or len(line.split()) < 2 or "  " in line.strip(), line
+P
 
 echo "$n commands"
 exit $failed
