@@ -58,7 +58,7 @@ int cli_net_size(cli *c, int64_t dflt, int64_t *out)
 }
 
 /* The size that is named; 0: none is. */
-static int64_t named(const char *text, const char *symbol)
+static int64_t size_of_name(const char *text, const char *symbol)
 {
     const char *name;
     size_t n;
@@ -86,8 +86,8 @@ static int known(cli *c, const precis_net *net, const char *name, size_t n)
             at += (size_t)snprintf(all + at, sizeof all - at, "%s%s", at ? ", " : "", cli_printable(symbol));
         }
     }
-    return cli_usage(c, "--size %.*s=...: no input leaves a dimension of that name open; those that are: %s", (int)n, name,
-                     at ? all : "none with a name (give sizes in their order: --size 48x320)");
+    return cli_usage(c, "--size %.*s=...: no input leaves a dimension of that name open; those that are: %s", (int)n,
+                     name, at ? all : "none with a name (give sizes in their order: --size 48x320)");
 }
 
 int cli_net_sizes(cli *c, const precis_net *net, precis_array *list)
@@ -105,7 +105,9 @@ int cli_net_sizes(cli *c, const precis_net *net, precis_array *list)
         if (st) return cli_fail(c, st);
         for (uint32_t d = 0; text && d < list[i].dims; d++) {
             if (list[i].shape[d] >= 0) continue;
-            const int64_t size = has_names(text) ? named(text, precis_net_symbol(net, i, d)) : d ? listed(text, open++) : 0;
+            const int64_t size = has_names(text) ? size_of_name(text, precis_net_symbol(net, i, d))
+                                 : d             ? listed(text, open++)
+                                                 : 0;
             if (size) list[i].shape[d] = size;
         }
     }

@@ -155,8 +155,8 @@ static void put_head(pcs_c_file *w, pcs_buf *b, const pcs_c_written *k)
               " * Whoever has this file may do with it as they like; there is no warranty.\n *\n",
               w->name, precis_version(), pcs_c_plain(w, w->what->source), w->sha256);
     pcs_c_put(w, b,
-              " * %s_run reads its inputs, writes its outputs, which must not overlap, and returns 0; 1 where an index\n"
-              " * among its inputs is outside of what it takes from, and the outputs are worth nothing. It needs no\n"
+              " * %s_run reads its inputs, writes its outputs, which must not overlap, and returns 0; 1 where an\n"
+              " * index among its inputs is outside of what it takes from: the outputs are worth nothing. It needs no\n"
               " * memory but the arena below, is not reentrant, and gives on every machine with IEEE floats the bits\n"
               " * that precis run gives. Define %s_HEADER_ONLY before including this file to get its declarations\n"
               " * alone.\n *\n",
