@@ -8,9 +8,9 @@ static const cli_option options[] = {
     { "--format", 0, "NAME",
       "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; "
       "onnx or c of a net (default: by the output's name)" },
-    { "--size", 0, "N[xN]",
-      "nets: sizes of dimensions that the file leaves open, for those that cannot stay so; in their order, without the "
-      "first" },
+    { "--size", 0, "SIZES",
+      "nets: sizes of dimensions that the file leaves open, for those that cannot stay so, and for all of a C file; in "
+      "their order, without the first (48x320), or by name (batch=2,width=320)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
     { "--tensors", 0, NULL, "list every tensor that is not exact" },

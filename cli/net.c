@@ -1,4 +1,5 @@
 /* net.c - `run` and `inspect` of a net that is no language model: arrays in, arrays out. */
+#include "quant_net.h"
 #include "table.h"
 
 #include <errno.h>
@@ -210,6 +211,19 @@ static json_t *port_json(const precis_net *net, const precis_array *a, long inpu
     return json_pack("{s:s, s:s, s:o}", "name", a->name, "type", a->type, "shape", shape);
 }
 
+/* Inputs and outputs, where --size is given with the sizes that follow from it. */
+static int read_ports(cli *c, precis_net *net, precis_array *in, precis_array *out)
+{
+    precis_status st = PRECIS_OK;
+    int rc = cli_net_sizes(c, net, in);
+    for (size_t i = 0; i < precis_net_outputs(net) && rc < 0 && !st; i++) st = precis_net_output(net, i, &out[i]);
+    if (rc < 0 && !st && cli_get(c, "--size")) {
+        st = precis_net_assume(net, in, precis_net_inputs(net));
+        if (!st) st = precis_net_shapes(net, out);
+    }
+    return rc >= 0 ? rc : st ? cli_fail(c, st) : -1;
+}
+
 static void print_port(const precis_net *net, const precis_array *a, long input, const char *what)
 {
     char name[256], shape[SHAPE_TEXT];
@@ -274,13 +288,44 @@ static int inspect_accumulators(cli *c, precis_net *net)
     return u.bad ? EXIT_NEGATIVE : cli_done(c);
 }
 
+static int inspect_ports(cli *c, precis_net *net, json_t *inputs, json_t *outputs)
+{
+    const size_t n = precis_net_inputs(net), m = precis_net_outputs(net);
+    precis_array *in = cli_alloc(n + m + 1, sizeof *in), *out = in ? in + n : NULL;
+    if (!in) return cli_no_memory(c);
+    for (size_t i = 0; i < n + m; i++) in[i].size = sizeof *in;
+    const int rc = read_ports(c, net, in, out);
+    for (size_t i = 0; i < n && rc < 0; i++) {
+        json_array_append_new(inputs, port_json(net, &in[i], (long)i));
+        if (!c->json) print_port(net, &in[i], (long)i, "input");
+    }
+    for (size_t i = 0; i < m && rc < 0; i++) {
+        json_array_append_new(outputs, port_json(net, &out[i], -1));
+        if (!c->json) print_port(net, &out[i], -1, "output");
+    }
+    free(in);
+    return rc;
+}
+
+/* Its ops, of which `missing` are not supported. */
+static void inspect_ops(const cli *c, const precis_net *net, json_t *ops, json_t *unsupported, int *missing)
+{
+    char op[160];
+    uint64_t count;
+    int supported;
+    for (size_t i = 0; precis_net_op(net, i, op, sizeof op, &count, &supported); i++) {
+        cli_printable(op);
+        json_object_set_new(ops, op, json_integer((json_int_t)count));
+        if (!supported) json_array_append_new(unsupported, json_string(op));
+        *missing += !supported;
+        if (!c->json) cli_row(10, "%8llu  %s%s", (unsigned long long)count, op, supported ? "" : "   not supported");
+    }
+}
+
 int cli_net_inspect(cli *c)
 {
     precis_net *net;
-    precis_array a;
-    char op[160];
-    uint64_t count;
-    int supported, missing = 0;
+    int missing = 0;
     const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
     if (cli_has(c, "--passes") || cli_has(c, "--overflow")) {
@@ -289,30 +334,18 @@ int cli_net_inspect(cli *c)
         return rc;
     }
     json_t *ops = json_object(), *unsupported = json_array(), *inputs = json_array(), *outputs = json_array();
-    for (size_t i = 0; i < precis_net_inputs(net) && !precis_net_input(net, i, &a); i++) {
-        json_array_append_new(inputs, port_json(net, &a, (long)i));
-        if (!c->json) print_port(net, &a, (long)i, "input");
-    }
-    for (size_t i = 0; i < precis_net_outputs(net) && !precis_net_output(net, i, &a); i++) {
-        json_array_append_new(outputs, port_json(net, &a, -1));
-        if (!c->json) print_port(net, &a, -1, "output");
-    }
-    for (size_t i = 0; precis_net_op(net, i, op, sizeof op, &count, &supported); i++) {
-        cli_printable(op);
-        json_object_set_new(ops, op, json_integer((json_int_t)count));
-        if (!supported) json_array_append_new(unsupported, json_string(op));
-        missing += !supported;
-        if (!c->json) cli_row(10, "%8llu  %s%s", (unsigned long long)count, op, supported ? "" : "   not supported");
-    }
+    const int rc = inspect_ports(c, net, inputs, outputs);
+    if (rc < 0) inspect_ops(c, net, ops, unsupported, &missing);
     const char *format = precis_net_format(net); /* a constant: it outlives the net */
     precis_net_close(&net);
-    if (c->json)
+    if (c->json && rc < 0)
         return cli_print_json(c, json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", format, "ops", ops, "unsupported",
                                            unsupported, "inputs", inputs, "outputs", outputs));
     json_decref(ops);
     json_decref(unsupported);
     json_decref(inputs);
     json_decref(outputs);
+    if (rc >= 0) return rc;
     if (missing) cli_row(2, "%d kind%s of op not supported: the net cannot be run", missing, missing > 1 ? "s" : "");
     return cli_done(c);
 }

@@ -33,45 +33,14 @@ static size_t bytes_of(const char *type)
     return 0;
 }
 
-/* --size N, or NxN...: of the dimensions behind an input's first that it leaves open, in their order; the last one is
- * also that of all that follow. `k` < 0: the first number, after a look at all. 0: there is no such option. false: it
- * is no such list. */
-static bool listed_size(const cli *c, int k, int64_t *out)
+/* An input of that shape, with `size` for what it leaves open; 0: one sample of 128 (tokens, steps, rows and columns:
+ * with one of these nothing is as it will be). Where others are open, too, the first dimension is one sample. */
+static int make_input(cli *c, int64_t size, bool others, precis_array *a)
 {
-    const char *text = cli_get(c, "--size");
-    *out = 0;
-    for (int i = 0; text && *text; i++) {
-        char *end;
-        const long long n = strtoll(text, &end, 10);
-        if (end == text || *text < '0' || *text > '9' || n < 1 || n > 1 << 20 || (*end && (*end != 'x' || !end[1])))
-            return false;
-        if (k < 0 ? !i : i <= k) *out = n;
-        text = *end ? end + 1 : end;
-    }
-    return !text || *out > 0;
-}
-
-int cli_net_size(cli *c, int64_t dflt, int64_t *out)
-{
-    if (!listed_size(c, -1, out))
-        return cli_usage(c, "--size %s: sizes from 1 to 1048576, such as 224 or 48x320", cli_get(c, "--size"));
-    if (!*out) *out = dflt;
-    return -1;
-}
-
-/* An input of the shape that the net says, with `size` for what it leaves open; 0: one sample of 128 (tokens, steps,
- * rows and columns: with one of these nothing is as it will be). Each: the memory, or NULL. */
-static int make_input(cli *c, const precis_net *net, size_t i, int64_t size, precis_array *a)
-{
-    const precis_status st = precis_net_input(net, i, a);
-    if (st) return cli_fail(c, st);
     uint64_t count = 1;
     const size_t each = bytes_of(a->type);
-    int open = 0;
     for (uint32_t d = 0; d < a->dims; d++) {
-        int64_t listed = 0;
-        if (a->shape[d] < 0 && d && listed_size(c, open++, &listed) && listed) a->shape[d] = listed;
-        if (a->shape[d] < 0) a->shape[d] = size ? size : d ? 128 : 1;
+        if (a->shape[d] < 0) a->shape[d] = !d && others ? 1 : size ? size : d ? 128 : 1;
         if (a->shape[d] && count > ((uint64_t)1 << 31) / (uint64_t)a->shape[d]) count = (uint64_t)1 << 40;
         else count *= (uint64_t)a->shape[d];
     }
@@ -85,9 +54,18 @@ static int make_input(cli *c, const precis_net *net, size_t i, int64_t size, pre
     return -1;
 }
 
+/* Does it leave a dimension behind its first open? */
+static bool open_behind(const precis_array *port)
+{
+    bool open = false;
+    for (uint32_t d = 1; d < port->dims; d++) open |= port->shape[d] < 0;
+    return open;
+}
+
 static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *list, bool *made)
 {
-    for (size_t i = 0; i < precis_net_inputs(net); i++) {
+    const int sized = cli_net_sizes(c, net, list);
+    for (size_t i = 0; i < precis_net_inputs(net) && sized < 0; i++) {
         precis_array port = { .size = sizeof port };
         precis_status st = precis_net_input(net, i, &port);
         const char *path = NULL;
@@ -97,15 +75,15 @@ static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *
             if ((size_t)(equals - given) == strlen(port.name) && !strncmp(given, port.name, strlen(port.name)))
                 path = equals + 1;
         }
-        list[i] = (precis_array){ .size = sizeof *list };
+        if (path) list[i] = (precis_array){ .size = sizeof *list };
         if (!st && path) st = precis_array_read(c->ctx, &list[i], path);
         if (st) return cli_fail(c, st);
-        const int rc = path ? -1 : make_input(c, net, i, size, &list[i]);
+        const int rc = path ? -1 : make_input(c, size, open_behind(&port), &list[i]);
         if (rc >= 0) return rc;
         list[i].name = port.name;
         made[i] = !path;
     }
-    return -1;
+    return sized;
 }
 
 int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out)

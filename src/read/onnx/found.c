@@ -115,7 +115,8 @@ static bool read_target(pcs_onnx_node *n, const pcs_value *x, uint32_t scales, u
         if (roi) t->region[a] = number(roi, i), t->region[x->dims + a] = number(roi, k + i);
         if (by) t->scales[a] = number(by, i);
         if (pcs_dim_is_id(d)) {
-            if (!by || t->scales[a] != 1) return pcs_refuse(n, "resizes dimension %u, which has no size yet", a), false;
+            const bool same = by ? t->scales[a] == 1 : to[i] == d && !strcmp(policy, "stretch");
+            if (!same) return pcs_refuse(n, "resizes dimension %u, which has no size yet", a), false;
         } else if (by) {
             const double size = pcs_m_floor((double)t->scales[a] * (double)d);
             if (!(t->scales[a] > 0) || !(size < 0x1p31))

@@ -17,9 +17,10 @@
 #define PCS_C_CORES 3 /* cores.def */
 
 typedef struct pcs_c_saved {
-    const char *net;    /* path of the net's file: it is read with `batch` for its first dimension, and lowered */
+    const char *net;    /* path of the net's file: it is read with `sizes` for what it leaves open, and lowered */
     const char *source; /* path of what the head says that it was made from, with its SHA-256 */
-    int64_t batch;      /* 0: 1 */
+    const pcs_netfile_given *sizes; /* of each input, in their order; NULL, or no shape: a first dimension is 1 */
+    size_t n_sizes;
     const pcs_beside *beside; /* or NULL */
 } pcs_c_saved;
 

@@ -48,6 +48,20 @@ precis_status pcs_c_from_codes(pcs_c_file *w, const pcs_c_step *s)
     return pcs_c_call(w, "decode", &one, name);
 }
 
+/* Whole numbers, and truths, as f32. */
+precis_status pcs_c_cast(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_dtype from = pcs_cv(w, s->in[0])->dtype, to = pcs_cv(w, s->out)->dtype;
+    const bool whole = from == PCS_I64 || from == PCS_I32 || from == PCS_U8 || from == PCS_BOOL;
+    if (!whole || to != PCS_F32 || pcs_c_attr(s->n, "bits")->integer)
+        return pcs_c_cannot(w, s->n, "only whole numbers become f32");
+    const char *name = pcs_c_struct(w, s, "cast", 8);
+    pcs_c_put(w, &w->arrays, "%llu, %zu", (unsigned long long)pcs_c_count(pcs_cv(w, s->out)), pcs_dtype_bytes(from));
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_ELEMENT, (double)pcs_c_count(pcs_cv(w, s->out)));
+    return pcs_c_call(w, "cast", s, name);
+}
+
 /* ---- formulas --------------------------------------------------------------------------------------- */
 
 static const pcs_c_formula *formula_of(const pcs_op *op)
@@ -62,17 +76,23 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* The part that a name of ours, pcs_NAME, is in a file. */
-static bool use_named(pcs_c_file *w, const char *name, size_t n)
+/* What a word of a formula is in a file: pcs_NAME is the part NAME, and these are, too. NULL: no part is for it. */
+static const char *named(pcs_c_file *w, const char *word, size_t n)
 {
+    static const char *const own[][2] = { { "__builtin_sqrt", "m_sqrt" }, { "PCS_NAN", "nan" } };
     char part[32];
     size_t i = 0;
-    if (n < 4 || n >= sizeof part || memcmp(name, "pcs_", 4)) return false;
-    snprintf(part, sizeof part, "%.*s", (int)(n - 4), name + 4);
-    while (pcs_c_parts[i].name && strcmp(pcs_c_parts[i].name, part)) i++;
-    if (!pcs_c_parts[i].name) return false;
-    pcs_c_use(w, part);
-    return true;
+    if (n >= sizeof part) return NULL;
+    snprintf(part, sizeof part, "%.*s", (int)n, word);
+    if (!strcmp(part, "float") || !strcmp(part, "double")) return pcs_arena_printf(&w->arena, "%s", part);
+    const bool ours = n > 4 && !memcmp(part, "pcs_", 4);
+    const char *name = ours ? part + 4 : NULL;
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+        if (!strcmp(part, own[k][0])) name = own[k][1];
+    while (name && pcs_c_parts[i].name && strcmp(pcs_c_parts[i].name, name)) i++;
+    if (!name || !pcs_c_parts[i].name) return NULL;
+    pcs_c_use(w, pcs_c_parts[i].name);
+    return pcs_arena_printf(&w->arena, "%s_%s", w->name, pcs_c_parts[i].name);
 }
 
 /* The formula in C with names of the file; NULL: it needs what no part is for. */
@@ -84,10 +104,9 @@ static const char *in_c(pcs_c_file *w, const pcs_c_formula *f)
         size_t n = 0;
         while (is_letter(c[n])) n++;
         const bool word = n > 0 && !(*c >= '0' && *c <= '9'), one = n == 1 && strchr("xyab", *c);
-        if (word && !one && n != 5 && n != 6 && !use_named(w, c, n)) return NULL;
-        if (word && !one && n == 5 && memcmp(c, "float", 5)) return NULL;
-        if (word && !one && n == 6 && memcmp(c, "double", 6)) return NULL;
-        if (word && n > 6) at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s", w->name, (int)(n - 3), c + 3);
+        const char *name = word && !one ? named(w, c, n) : "";
+        if (!name) return NULL;
+        if (*name) at += (size_t)snprintf(text + at, sizeof text - at, "%s", name);
         else at += (size_t)snprintf(text + at, sizeof text - at, "%.*s", n ? (int)n : 1, c);
         c += n ? n : 1;
     }
@@ -195,7 +214,7 @@ static precis_status make_binary(pcs_c_file *w, const pcs_node *n)
               "    void *to)\n{\n"
               "    int32_t i[6] = { 0, 0, 0, 0, 0, 0 }, at[2] = { 0, 0 }, k = 0;\n    do {\n"
               "        const float x = %s_number(&p->a, from_a, at[0]), y = %s_number(&p->b, from_b, at[1]);\n"
-              "        %s_keep(p, %s, to, k++);\n    } while (%s_next(p, i, at));\n}\n\n",
+              "        %s_keep(p, (float)(%s), to, k++);\n    } while (%s_next(p, i, at));\n}\n\n",
               w->upper, w->name, n->op->name, w->name, w->name, w->name, w->name, text, w->name);
     return w->error;
 }

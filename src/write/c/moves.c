@@ -47,6 +47,22 @@ precis_status pcs_c_expand(pcs_c_file *w, const pcs_c_step *s)
     return pcs_c_move(w, s, 0, step, 0);
 }
 
+/* Parts by numbers: constants, or such as come in. */
+precis_status pcs_c_take(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_value *x = pcs_cv(w, s->in[0]), *ids = pcs_cv(w, s->in[1]);
+    const uint32_t axis = pcs_axis(pcs_c_attr(s->n, "axis")->integer, x->dims);
+    uint64_t outer = 1, part = pcs_dtype_bytes(x->dtype);
+    for (uint32_t i = 0; i < axis; i++) outer *= (uint64_t)x->shape[i];
+    for (uint32_t i = axis + 1; i < x->dims; i++) part *= (uint64_t)x->shape[i];
+    const char *name = pcs_c_struct(w, s, "take", 20);
+    pcs_c_put(w, &w->arrays, "%llu, %lld, %llu, %llu, %d", (unsigned long long)outer, (long long)x->shape[axis],
+              (unsigned long long)part, (unsigned long long)pcs_c_count(ids), ids->dtype == PCS_I64);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_ELEMENT, (double)pcs_c_count(pcs_cv(w, s->out)));
+    return pcs_c_call(w, "take", s, name);
+}
+
 /* ---- concat ----------------------------------------------------------------------------------------- */
 
 /* All of its inputs are numbers of codes: then codes change their scale by a table for each. */

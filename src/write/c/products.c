@@ -93,33 +93,64 @@ static void put_three(pcs_c_file *w, uint32_t dims, const int64_t *v, int64_t fi
     pcs_c_put(w, &w->arrays, ", { %lld, %lld, %lld }", (long long)t[0], (long long)t[1], (long long)t[2]);
 }
 
+/* Sizes of what is seen, of the result and of the kernel, steps, what lies around and between. */
+static void put_field(pcs_c_file *w, const pcs_c_step *s)
+{
+    static const char *const lists[] = { "strides", "pads", "dilations" };
+    const pcs_value *x = pcs_cv(w, s->in[0]);
+    const uint32_t dims = x->dims - 2;
+    put_three(w, dims, x->shape + 2, 1);
+    put_three(w, dims, pcs_cv(w, s->out)->shape + 2, 1);
+    put_three(w, dims, pcs_cv(w, s->in[1])->shape + 2, 1);
+    for (int i = 0; i < 3; i++) {
+        int64_t v[3];
+        for (uint32_t d = 0; d < dims; d++) v[d] = pcs_listed(pcs_c_attr(s->n, lists[i]), d, i != 1);
+        put_three(w, dims, v, i != 1);
+    }
+}
+
+static void count_window(pcs_c_file *w, const pcs_value *of, int64_t channels, const pcs_value *kernel)
+{
+    double macs = (double)pcs_c_count(of) * (double)channels;
+    for (uint32_t d = 2; d < kernel->dims; d++) macs *= (double)kernel->shape[d];
+    pcs_c_count_work(w, PCS_C_MAC_F32, macs);
+}
+
 precis_status pcs_c_conv(pcs_c_file *w, const pcs_c_step *s)
 {
     const pcs_node *n = s->n;
-    const pcs_value *x = pcs_cv(w, s->in[0]), *k = pcs_cv(w, s->in[1]), *y = pcs_cv(w, s->out);
+    const pcs_value *x = pcs_cv(w, s->in[0]), *k = pcs_cv(w, s->in[1]);
     const int64_t groups = pcs_c_attr(n, "groups")->integer, ins = k->shape[1], outs = k->shape[0] / groups;
-    const uint32_t dims = x->dims - 2;
-    static const char *const lists[] = { "strides", "pads", "dilations" };
     if (!constants(w, s)) return pcs_c_cannot(w, n, "only f32 with constant weights is multiplied");
     const char *weights = weights_of(w, s->in[1], false), *bias = bias_of(w, s),
                *name = pcs_c_struct(w, s, "conv_f32", 108);
     pcs_c_put(w, &w->arrays, "%s, %s, %lld, %lld, %lld, %lld", weights, bias, (long long)x->shape[0], (long long)groups,
               (long long)ins, (long long)outs);
-    put_three(w, dims, x->shape + 2, 1);
-    put_three(w, dims, y->shape + 2, 1);
-    put_three(w, dims, k->shape + 2, 1);
-    for (int i = 0; i < 3; i++) {
-        int64_t v[3];
-        for (uint32_t d = 0; d < dims; d++) v[d] = pcs_listed(pcs_c_attr(n, lists[i]), d, i != 1);
-        put_three(w, dims, v, i != 1);
-    }
+    put_field(w, s);
     pcs_c_put(w, &w->arrays, ", %d", outs >= 8); /* op/conv.c: fewer outputs are summed by planes */
     pcs_c_struct_end(w);
-    double macs = (double)pcs_c_count(y) * (double)ins;
-    for (uint32_t d = 0; d < dims; d++) macs *= (double)k->shape[2 + d];
-    pcs_c_count_work(w, PCS_C_MAC_F32, macs);
+    count_window(w, pcs_cv(w, s->out), ins, k);
     const pcs_c_step one = { .n = n, .in = s->in, .n_in = 1, .out = s->out };
     return pcs_c_call(w, "conv_f32", &one, name);
+}
+
+precis_status pcs_c_deconv(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_value *x = pcs_cv(w, s->in[0]), *k = pcs_cv(w, s->in[1]);
+    const int64_t groups = pcs_c_attr(s->n, "groups")->integer;
+    if (!constants(w, s) || k->dtype != PCS_F32)
+        return pcs_c_cannot(w, s->n, "only f32 with constant weights is multiplied");
+    const float *data = pcs_c_data(w, s->in[1]);
+    if (!data) return w->error;
+    const char *weights = pcs_c_array(w, "weights", PCS_F32, pcs_c_count(k), data), *bias = bias_of(w, s),
+               *name = pcs_c_struct(w, s, "deconv", 96);
+    pcs_c_put(w, &w->arrays, "%s, %s, %lld, %lld, %lld, %lld", weights, bias, (long long)x->shape[0], (long long)groups,
+              (long long)(k->shape[0] / groups), (long long)k->shape[1]);
+    put_field(w, s);
+    pcs_c_struct_end(w);
+    count_window(w, x, k->shape[1], k);
+    const pcs_c_step one = { .n = s->n, .in = s->in, .n_in = 1, .out = s->out };
+    return pcs_c_call(w, "deconv", &one, name);
 }
 
 precis_status pcs_c_affine(pcs_c_file *w, const pcs_c_step *s)

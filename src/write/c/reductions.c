@@ -92,6 +92,28 @@ precis_status pcs_c_normalize(pcs_c_file *w, const pcs_c_step *s)
     return softmax_over(w, s, pcs_axis(pcs_c_attr(s->n, "axis")->integer, pcs_cv(w, s->in[0])->dims));
 }
 
+precis_status pcs_c_layer_norm(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_value *x = pcs_cv(w, s->in[0]);
+    const int64_t n = x->dims ? x->shape[x->dims - 1] : 0;
+    bool constant = x->dtype == PCS_F32 && n > 0;
+    for (uint32_t i = 1; i < s->n_in; i++) constant = constant && w->values[s->in[i]].constant;
+    if (!constant) return pcs_c_cannot(w, s->n, "only f32 with constant factors is computed");
+    const char *factors[2] = { "0", "0" };
+    for (uint32_t i = 1; i < s->n_in; i++) {
+        const void *data = pcs_c_data(w, s->in[i]);
+        if (!data) return w->error;
+        factors[i - 1] = pcs_c_array(w, i == 1 ? "factors" : "added", PCS_F32, (uint64_t)n, data);
+    }
+    const char *name = pcs_c_struct(w, s, "layer_norm", 20);
+    pcs_c_put(w, &w->arrays, "%llu, %lld, %s, %s, %s", (unsigned long long)(pcs_c_count(x) / (uint64_t)n), (long long)n,
+              pcs_c_float(w, (double)(float)pcs_c_attr(s->n, "eps")->real), factors[0], factors[1]);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_OUT, 4 * (double)pcs_c_count(x));
+    const pcs_c_step one = { .n = s->n, .in = s->in, .n_in = 1, .out = s->out };
+    return pcs_c_call(w, "layer_norm", &one, name);
+}
+
 precis_status pcs_c_arg_reduce(pcs_c_file *w, const pcs_c_step *s)
 {
     const pcs_value *x = pcs_cv(w, s->in[0]);

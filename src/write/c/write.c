@@ -12,25 +12,50 @@
 
 /* ---- the net ------------------------------------------------------------------------------------------ */
 
+/* Of a dimension: the file's own, what was given for it, and 1 for a first one; -1: there is none. A size that is given
+ * for what has another is an error: that of the file would be in vain what the caller asked for. */
+static precis_status bind_size(pcs_c_file *w, size_t input, const pcs_port *p, uint32_t d, int64_t *size)
+{
+    const pcs_netfile_given *s = w->what->sizes && input < w->what->n_sizes ? &w->what->sizes[input] : NULL;
+    const int64_t given = s && s->shaped && s->dims == p->dims ? s->shape[d] : -1;
+    *size = p->shape[d] >= 0 ? p->shape[d] : given >= 0 ? given : d ? -1 : 1;
+    if (given >= 0 && given != *size)
+        return pcs_fail(w->ctx, PRECIS_EINVAL, "%s: dimension %u of input %.60s is %lld in the net, and was to be %lld",
+                        w->what->source, d, p->name, (long long)*size, (long long)given);
+    if (*size < 0)
+        return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: dimension %.60s of input %.60s has no size; a C file needs all but the first: give it "
+                        "(--size 224, --size 48x320, --size NAME=N,...)",
+                        w->what->source, p->symbol[d] ? p->symbol[d] : "?", p->name);
+    return PRECIS_OK;
+}
+
+/* An input of which a dimension behind the first was open. */
+static void say_sizes(pcs_c_file *w, const pcs_port *p, const pcs_netfile_given *given)
+{
+    char text[200] = "";
+    size_t at = 0;
+    bool open = false;
+    for (uint32_t d = 0; d < p->dims && at < sizeof text - 24; d++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%lld", d ? "," : "", (long long)given->shape[d]);
+        open |= d && p->shape[d] < 0;
+    }
+    if (open) pcs_warn(w->ctx, "%s: input %.60s is [%s] in the C file", w->what->source, p->name, text);
+}
+
 static precis_status bind_sizes(pcs_c_file *w, const pcs_netfile *f, pcs_netfile_given *given)
 {
-    const int64_t batch = w->what->batch ? w->what->batch : 1;
+    precis_status st = PRECIS_OK;
     for (size_t i = 0; i < f->n_inputs; i++) {
         const pcs_port *p = &f->inputs[i];
         if (!p->shaped || !p->typed)
             return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: input %.60s has no shape; a C file needs it",
                             w->what->source, p->name);
         given[i] = (pcs_netfile_given){ .shaped = true, .dims = p->dims };
-        for (uint32_t d = 0; d < p->dims; d++) {
-            if (p->shape[d] < 0 && d)
-                return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
-                                "%s: dimension %.60s of input %.60s has no size; a C file needs all but the first: "
-                                "export the net with it",
-                                w->what->source, p->symbol[d] ? p->symbol[d] : "?", p->name);
-            given[i].shape[d] = p->shape[d] < 0 ? batch : p->shape[d];
-        }
+        for (uint32_t d = 0; d < p->dims && !st; d++) st = bind_size(w, i, p, d, &given[i].shape[d]);
+        if (!st) say_sizes(w, p, &given[i]);
     }
-    return PRECIS_OK;
+    return st;
 }
 
 static precis_status open_file(pcs_c_file *w, const pcs_netfile *f, const pcs_netfile_graph *g)
@@ -130,7 +155,8 @@ static void put_head(pcs_c_file *w, pcs_buf *b, const pcs_c_written *k)
               " * Whoever has this file may do with it as they like; there is no warranty.\n *\n",
               w->name, precis_version(), pcs_c_plain(w, w->what->source), w->sha256);
     pcs_c_put(w, b,
-              " * %s_run reads its inputs, writes its outputs, which must not overlap, and returns 0. It needs no\n"
+              " * %s_run reads its inputs, writes its outputs, which must not overlap, and returns 0; 1 where an\n"
+              " * index among its inputs is outside of what it takes from: the outputs are worth nothing. It needs no\n"
               " * memory but the arena below, is not reentrant, and gives on every machine with IEEE floats the bits\n"
               " * that precis run gives. Define %s_HEADER_ONLY before including this file to get its declarations\n"
               " * alone.\n *\n",
@@ -202,6 +228,13 @@ static void put_parts(pcs_c_file *w, pcs_buf *b)
         if (w->part[i]) put_part(w, b, pcs_c_texts[i]);
 }
 
+static bool uses(const pcs_c_file *w, const char *part)
+{
+    for (size_t i = 0; pcs_c_parts[i].name; i++)
+        if (w->part[i] && !strcmp(pcs_c_parts[i].name, part)) return true;
+    return false;
+}
+
 /* ---- the run -------------------------------------------------------------------------------------------- */
 
 /* Outputs that are inputs, constants or other outputs are copied. */
@@ -234,10 +267,13 @@ static void put_run(pcs_c_file *w, pcs_buf *b)
     put_signature(w, b);
     pcs_c_put(w, b, "\n{\n");
     if (w->error) return;
+    const bool takes = uses(w, "take");
+    if (takes) pcs_c_put(w, b, "    %s_outside = 0;\n", w->name);
     precis_status st = pcs_buf_add(b, w->calls.data, w->calls.len);
     for (size_t i = 0; i < w->n_in; i++) /* one that nothing reads */
         pcs_c_put(w, b, w->n_in > 1 ? "    (void)input_%zu;\n" : "    (void)input;\n", i);
-    pcs_c_put(w, b, "    return 0;\n}\n#endif\n");
+    if (takes) pcs_c_put(w, b, "    return %s_outside;\n}\n#endif\n", w->name);
+    else pcs_c_put(w, b, "    return 0;\n}\n#endif\n");
     if (st && !w->error) w->error = st;
 }
 
