@@ -37,8 +37,9 @@ static inline const uint16_t *pcs_act_bf16_row(const uint16_t *act, size_t k, si
     return act + (r / PCS_BF16_TILE * pcs_bf16_steps(k) * PCS_BF16_TILE + r % PCS_BF16_TILE) * PCS_BF16_STEP;
 }
 
-/* act_bf16: x [m][k] to tiles, rows [m0, m1); who has the last row makes the rest of its tile zero. */
-typedef struct { const float *x; size_t k, m, m0, m1; uint16_t *act; } pcs_act_bf16_args;
+/* act_bf16: x [m][k] to tiles, rows [m0, m1); who has the last row makes the rest of its tile zero. turned: x lies as
+ * [k][turned], number i of row r at i * turned + r; 0: it does not. */
+typedef struct { const float *x; size_t k, m, m0, m1; uint16_t *act; size_t turned; } pcs_act_bf16_args;
 
 /* mp_bf16: y[m][n] = sum + bias[n] for rows n in [n0, n1) of weights in any format. */
 typedef struct {
@@ -51,6 +52,7 @@ typedef struct {
     const float *bias;  /* [n] or NULL */
     void *scratch;      /* pcs_mp_bf16_scratch(k) bytes, aligned to 64 */
     bool packed;        /* w is panels */
+    size_t turned;      /* w is f32 [k][turned], as act_bf16's x may be; 0: it is not */
 } pcs_mp_bf16_args;
 
 /* Panels that are decoded at a time. */

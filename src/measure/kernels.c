@@ -100,7 +100,7 @@ typedef struct {
 
 static void make_bf16(const pcs_costing *c, const pcs_format *f, const float *x, void *act, float *y, prompt *p)
 {
-    c->kernels.act_bf16(&(pcs_act_bf16_args){ x, DEPTH, MANY, 0, MANY, act });
+    c->kernels.act_bf16(&(pcs_act_bf16_args){ x, DEPTH, MANY, 0, MANY, act, 0 });
     p->multiply = multiply_bf16;
     p->mp_bf16 = c->kernels.mp_bf16;
     p->tiles = (pcs_mp_bf16_args){ .f = f, .w = c->ring, .row_bytes = pcs_row_bytes(f, DEPTH), .k = DEPTH, .m = MANY,

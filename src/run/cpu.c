@@ -12,7 +12,7 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
     const pcs_act *a = c->out[0].data;
     if (b >= e) return;
     if (c->out[0].dtype == PCS_ACT_BF16) {
-        c->kernels->act_bf16(&(pcs_act_bf16_args){ c->in[0].data, k, rows, b, e, c->out[0].data });
+        c->kernels->act_bf16(&(pcs_act_bf16_args){ c->in[0].data, k, rows, b, e, c->out[0].data, 0 });
         return;
     }
     if (c->out[0].dtype == PCS_ACT_INT8) {

@@ -212,7 +212,7 @@ static room room_in(const task *t, const work *w)
 
 static void to_act(const task *t, const float *x, size_t m, size_t k, uint16_t *act)
 {
-    t->c->kernels->act_bf16(&(pcs_act_bf16_args){ x, k, m, 0, m, act });
+    t->c->kernels->act_bf16(&(pcs_act_bf16_args){ x, k, m, 0, m, act, 0 });
 }
 
 static void scores_bf16(const task *t, const work *w, uint32_t seq)
@@ -226,7 +226,7 @@ static void scores_bf16(const task *t, const work *w, uint32_t seq)
         for (size_t p = 0; p < panels; p++)
             pcs_kv_keys(kv, t->c->kernels, seq, t->head, (uint32_t)(j / 16 + p), r.panels + p * 16 * kd);
         const pcs_mp_bf16_args args = { &pcs_format_f32, (const uint8_t *)r.panels, 4 * kd, kd, 0, 16 * panels, w->m,
-                                        r.act, w->s + (j - w->lo), keys, NULL, r.scratch, true };
+                                        r.act, w->s + (j - w->lo), keys, NULL, r.scratch, true, 0 };
         t->c->kernels->mp_bf16(&args);
     }
 }
@@ -263,7 +263,7 @@ static void mix_bf16(const task *t, const work *w, uint32_t seq)
         to_act(t, n < keys ? r.x : w->s, w->m, n, r.act);
         float *y = j > w->lo ? r.y : w->y;
         const pcs_mp_bf16_args args = { &pcs_format_f32, (const uint8_t *)r.panels, 4 * n, n, 0, vp, w->m, r.act, y, vp,
-                                        NULL, r.scratch, true };
+                                        NULL, r.scratch, true, 0 };
         t->c->kernels->mp_bf16(&args);
         for (size_t i = 0; j > w->lo && i < w->m * vp; i++) w->y[i] += y[i];
     }

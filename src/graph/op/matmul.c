@@ -85,7 +85,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     if (x->dtype == PCS_ACT_BF16)
         c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data,
                                                  pcs_row_bytes(w->format, k), k, begin, end, m, x->data, c->out[0].data,
-                                                 n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL });
+                                                 n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL, 0 });
     else if (x->dtype == PCS_ACT_INT8)
         c->kernels->mp_int8(&(pcs_mp_int8_args){ w->format, w->panels ? w->panels : w->data,
                                                  pcs_row_bytes(w->format, k), k, begin, end, m,

@@ -50,14 +50,6 @@ typedef struct {
     bool add;
 } product;
 
-/* Numbers of an operand's row. Rows that are turned are written a line at a time: at a distance of whole pages all of
- * them would lie in one set of the nearest cache. */
-static size_t row_numbers(pcs_low_product which, size_t depth)
-{
-    const size_t ld = up(depth, 32);
-    return which == PCS_LOW_BY_WEIGHTS && ld % 512 == 0 ? ld + 32 : ld;
-}
-
 /* Bytes that multiply_rows needs for m rows by n. */
 static size_t multiply_room(pcs_low_kind kind, size_t m, size_t n, size_t ld)
 {
@@ -73,10 +65,11 @@ static size_t multiply_room(pcs_low_kind kind, size_t m, size_t n, size_t ld)
 static size_t room(const pcs_call *c, pcs_low_product which, size_t m, size_t columns, size_t depth)
 {
     const pcs_low *low = pcs_low_by_name(c->attr[AS].text);
+    const pcs_low_kind as = low->product[which].kind;
     const bool codes = low->product[which].left || low->product[which].right;
-    const size_t ld = row_numbers(which, depth), rows = codes ? m : at_most(m, PART),
-                 row = codes ? columns : at_most(columns, PART);
-    return 4 * (rows * ld + row * ld + rows * row) + multiply_room(low->product[which].kind, rows, row, ld) + 1024;
+    const size_t ld = up(depth, 32), rows = codes ? m : at_most(m, PART),
+                 row = codes ? columns : at_most(columns, PART), copied = as == PCS_LOW_BF16 ? 0 : (rows + row) * ld;
+    return 4 * (copied + rows * row) + multiply_room(as, rows, row, as == PCS_LOW_BF16 ? depth : ld) + 1024;
 }
 
 static uint64_t seed_of(const product *p, int side)
@@ -88,8 +81,9 @@ static uint64_t seed_of(const product *p, int side)
 
 static char *aligned(char *mem) { return mem + (64 - (uintptr_t)mem % 64) % 64; }
 
-/* y[m][n], in rows of ldy numbers, of rows a [m][ld] and b [n][ld]. */
-typedef struct { const float *a, *b; size_t m, n; float *y; size_t ldy; } rectangle;
+/* y[m][n], in rows of ldy numbers, of rows a [m][ld] and b [n][ld]; bf16 takes rows of `depth` as they lie, turned or
+ * not (kernel/bf16.h). */
+typedef struct { const float *a, *b; size_t m, n; float *y; size_t ldy, a_turned, b_turned; } rectangle;
 
 /* Rows as those of a type, their codes by what activations get theirs by: 16 rows at a time, in a tile. */
 static void encode_rows(const pcs_kernels *k, const rectangle *r, size_t ld, uint8_t *codes, char *mem)
@@ -146,10 +140,11 @@ static void multiply_rows(const product *p, const rectangle *r, char *mem)
     mem = aligned(mem);
     if (kind == PCS_LOW_BF16) {
         uint16_t *act = (uint16_t *)(void *)mem;
-        char *rest = aligned(mem + pcs_act_bf16_bytes(r->m, ld));
-        k->act_bf16(&(pcs_act_bf16_args){ r->a, ld, r->m, 0, r->m, act });
-        k->mp_bf16(&(pcs_mp_bf16_args){ &pcs_format_f32, (const uint8_t *)r->b, ld * 4, ld, 0, r->n, r->m, act, r->y,
-                                        r->ldy, NULL, rest, false });
+        const size_t d = p->depth;
+        char *rest = aligned(mem + pcs_act_bf16_bytes(r->m, d));
+        k->act_bf16(&(pcs_act_bf16_args){ r->a, d, r->m, 0, r->m, act, r->a_turned });
+        k->mp_bf16(&(pcs_mp_bf16_args){ &pcs_format_f32, (const uint8_t *)r->b, d * 4, d, 0, r->n, r->m, act, r->y,
+                                        r->ldy, NULL, rest, false, r->b_turned });
     } else if (kind == PCS_LOW_INT8) multiply_int8(k, r, ld, mem);
     else multiply_f32(k, r, ld, mem);
 }
@@ -174,10 +169,11 @@ static void gather(const product *p, const operand *o, size_t first, size_t coun
     }
 }
 
-/* Those rows, in `room` or where they are. */
-static const float *operand_rows(const product *p, const operand *o, float *room)
+/* Those rows, in `room` or where they are; as: what multiplies. */
+static const float *operand_rows(const product *p, const operand *o, pcs_low_kind as, float *room)
 {
     const size_t depth = p->depth, ld = p->ld;
+    if (as == PCS_LOW_BF16) return o->x + o->first * (o->turned ? 1 : depth);
     if (o->code) {
         gather(p, o, 0, o->rows, room);
         o->code(&(pcs_low_operand){ room, o->rows, depth, ld, o->seed, seed_of(p, 2) });
@@ -206,16 +202,19 @@ static void run_product(const product *p, uint32_t ith, uint32_t nth)
                      .seed = seed_of(p, 0) },
             right = { .x = p->b, .turned = p->b_turned, .rows = p->columns, .code = low->product[p->which].right,
                       .seed = seed_of(p, 1) };
+    const pcs_low_kind as = low->product[p->which].kind;
     const bool codes = left.code || right.code;
     const size_t high = codes ? p->m : at_most(p->m, PART), wide = codes ? p->columns : at_most(p->columns, PART);
-    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + high * p->ld,
-          *y = b + wide * p->ld;
+    const size_t room = as == PCS_LOW_BF16 ? 0 : p->ld;
+    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + high * room,
+          *y = b + wide * room;
     for (size_t row = part.r0; row < part.r1; row += high) {
         left.first = row, left.count = at_most(high, (size_t)part.r1 - row);
-        const float *rows = part.c0 < part.c1 ? operand_rows(p, &left, a) : NULL;
+        const float *rows = part.c0 < part.c1 ? operand_rows(p, &left, as, a) : NULL;
         for (size_t column = part.c0; column < part.c1; column += wide) {
             right.first = column, right.count = at_most(wide, (size_t)part.c1 - column);
-            const rectangle r = { rows, operand_rows(p, &right, b), left.count, right.count, y, right.count };
+            const rectangle r = { rows, operand_rows(p, &right, as, b), left.count, right.count, y, right.count,
+                                  left.turned ? left.rows : 0, right.turned ? right.rows : 0 };
             run_block(p, r, p->out + row * p->columns + column, (char *)(y + high * wide));
         }
     }
@@ -229,7 +228,7 @@ static product product_of(const pcs_call *c, pcs_low_product which, float *out, 
     if (which == PCS_LOW_BY_INPUT) p.a = d, p.b_turned = true, p.columns = k, p.depth = n, p.add = true;
     if (which == PCS_LOW_BY_WEIGHTS)
         p.a = d, p.b = x, p.a_turned = p.b_turned = true, p.m = n, p.columns = k, p.depth = m, p.add = true;
-    p.ld = row_numbers(which, p.depth);
+    p.ld = up(p.depth, 32);
     return p;
 }
 

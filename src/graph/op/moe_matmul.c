@@ -96,7 +96,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
             if (x->dtype == PCS_ACT_BF16)
                 c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1,
                                                          pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem,
-                                                         panels != NULL });
+                                                         panels != NULL, 0 });
             else if (x->dtype == PCS_ACT_INT8) {
                 const pcs_act_int8 all = pcs_act_int8_in(x->data, (size_t)pcs_arg_rows(x), k);
                 c->kernels->mp_int8(&(pcs_mp_int8_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1,

@@ -23,8 +23,10 @@ void pcs_mp_bf16_scalar(const pcs_mp_bf16_args *a)
     float *w = a->scratch;
     uint8_t *stored = (uint8_t *)(w + steps * PCS_BF16_STEP);
     for (size_t n = a->n0; n < a->n1; n++) {
+        const float *x = (const float *)(const void *)a->w + n;
         if (a->packed) pcs_panels_row(a->f, a->k, a->w, n, stored);
-        pcs_decode(a->f, a->k, a->packed ? stored : a->w + n * a->row_bytes, w);
+        if (!a->turned) pcs_decode(a->f, a->k, a->packed ? stored : a->w + n * a->row_bytes, w);
+        for (size_t i = 0; a->turned && i < a->k; i++) w[i] = x[i * a->turned];
         for (size_t i = 0; i < a->k; i++) w[i] = pcs_bf16_to_f32(pcs_bf16_number(w[i]));
         for (size_t i = a->k; i < steps * PCS_BF16_STEP; i++) w[i] = 0.0f;
         for (size_t t = 0; t < a->m; t++)

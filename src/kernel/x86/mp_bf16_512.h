@@ -7,36 +7,12 @@
 
 #define VEC 64
 #include "kernel/simd/decode.h"
+#include "kernel/x86/bf16_512.h"
 #include "kernel/x86/turn_512.h"
 
 #ifndef MB_PANELS
 #define MB_PANELS(k) pcs_bf16_panels(k) /* that are decoded at a time */
 #endif
-
-enum { MB_TILE = PCS_BF16_TILE * PCS_BF16_STEP }; /* numbers of a tile */
-
-/* 16 rows' numbers, even and odd, as a line. */
-PCS_INLINE __m512i mb_line(__m512 even, __m512 odd)
-{
-#ifdef __AVX512BF16__
-    const __m512i turns = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    return _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
-#else
-    const __m512i half = _mm512_set1_epi32(0x7fff), one = _mm512_set1_epi32(1);
-    __m512i e = _mm512_castps_si512(even), o = _mm512_castps_si512(odd);
-    e = _mm512_add_epi32(_mm512_add_epi32(e, half), _mm512_and_si512(_mm512_srli_epi32(e, 16), one));
-    o = _mm512_add_epi32(_mm512_add_epi32(o, half), _mm512_and_si512(_mm512_srli_epi32(o, 16), one));
-    return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(e, 16), o);
-#endif
-}
-
-/* Numbers that are too small are 0. */
-PCS_INLINE __m512i mb_flushed(__m512i line)
-{
-    const __m512i size = _mm512_and_si512(line, _mm512_set1_epi16(0x7fff));
-    return _mm512_maskz_mov_epi16(_mm512_cmpge_epu16_mask(size, _mm512_set1_epi16(PCS_BF16_LEAST)), line);
-}
 
 /* Byte j of each row's four, less the offset: a whole number, exact, by the bits of 2^23 + byte. */
 PCS_INLINE __m512 mb_code(__m512i codes, int j, __m512 zero)
@@ -157,7 +133,7 @@ static mb_work mb_open(const pcs_mp_bf16_args *a)
 {
     mb_work w = { .a = a, .steps = pcs_bf16_steps(a->k), .tiles = a->scratch };
     const bool panels = pcs_panels_fit(a->f, a->k);
-    w.decode = panels ? mb_decoder(a->f) : NULL;
+    w.decode = panels && !a->turned ? mb_decoder(a->f) : NULL;
     w.floats = a->packed && a->f->kind == PCS_FLOAT;
     if (panels) w.o = pcs_panel_layout_of(a->f);
     w.panel = (uint8_t *)(w.tiles + MB_PANELS(a->k) * w.steps * MB_TILE);
@@ -166,7 +142,10 @@ static mb_work mb_open(const pcs_mp_bf16_args *a)
 }
 
 /* Can steps of a panel be decoded one after another? */
-PCS_INLINE bool mb_in_parts(const mb_work *w) { return w->a->packed && (w->decode || w->floats); }
+PCS_INLINE bool mb_in_parts(const mb_work *w)
+{
+    return w->a->turned || (w->a->packed && (w->decode || w->floats));
+}
 
 /* 32 numbers of a row, in their order. */
 PCS_INLINE __m512i mb_in_order(const float *x)
@@ -205,8 +184,12 @@ static void mb_fill(const mb_work *w, size_t n0, size_t first, size_t n, uint16_
 {
     const pcs_mp_bf16_args *a = w->a;
     const uint8_t *panel = a->packed ? a->w + n0 / PCS_PANEL * pcs_panel_bytes(a->f, a->k) : w->panel;
-    if (w->decode) {
-        const size_t rows = a->n1 - n0 < PCS_PANEL ? a->n1 - n0 : PCS_PANEL;
+    const size_t rows = a->n1 - n0 < PCS_PANEL ? a->n1 - n0 : PCS_PANEL;
+    if (a->turned) {
+        const mb_turned x = { (const float *)(const void *)a->w + n0, a->turned, a->k, mb_first(rows) };
+        for (size_t s = first; s < first + n; s++)
+            for (size_t i = 0; i < 16; i++, to += 32) _mm512_store_si512(to, mb_turned_line(&x, s, i));
+    } else if (w->decode) {
         if (!a->packed)
             PACK_PANEL(&(pcs_pack_args){ a->f, a->w + n0 * a->row_bytes, a->row_bytes, a->k, rows, w->panel });
         w->decode(&w->o, panel, first, n, to);
