@@ -14,7 +14,8 @@ static const cli_option options[] = {
       "bounds on the integer accumulators of every kernel, from the real weights; exit 1 where one could overflow" },
     { "--check", 0, NULL, "look for NaN and infinity in every tensor" },
     { "--passes", 0, NULL, "of a net of arrays: how many nodes each pass folds, or raises from pieces" },
-    { "--size", 0, "SIZES", "of a net of arrays: inputs and outputs where what is open has these (48x320, height=48,...)" },
+    { "--size", 0, "SIZES",
+      "of a net of arrays: inputs and outputs where what is open has these (48x320, or height=48,width=320)" },
     { 0 },
 };
 

@@ -7,7 +7,7 @@
 #define MOST (1 << 20) /* of a dimension */
 
 /* A number from 1 to MOST that ends at *end; 0: it is none. */
-static int64_t number(const char *text, const char **end)
+static int64_t size_at(const char *text, const char **end)
 {
     char *at;
     const long long n = strtoll(text, &at, 10);
@@ -24,7 +24,7 @@ static int64_t next_named(const char **at, const char **name, size_t *n)
     while (equals > *at && *equals != '=') equals--;
     *name = *at;
     *n = (size_t)(equals - *at);
-    const int64_t size = *n ? number(equals + 1, &after) : 0;
+    const int64_t size = *n ? size_at(equals + 1, &after) : 0;
     if (!size || (*after && (*after != ',' || !after[1]))) return 0;
     *at = *after ? after + 1 : after;
     return size;
@@ -35,7 +35,7 @@ static int64_t listed(const char *text, int k)
 {
     int64_t last = 0;
     for (int i = 0; *text; i++) {
-        const int64_t n = number(text, &text);
+        const int64_t n = size_at(text, &text);
         if (!n || (*text && (*text != 'x' || !text[1]))) return 0;
         if (i <= k) last = n;
         text += *text != 0;
@@ -54,7 +54,8 @@ int cli_net_size(cli *c, int64_t dflt, int64_t *out)
         while (*at && *out)
             if (!next_named(&at, &name, &n)) *out = 0;
     return *out ? -1
-                : cli_usage(c, "--size %s: sizes from 1 to %d, such as 224, 48x320, or height=48,width=320", text, MOST);
+                : cli_usage(c, "--size %s: sizes from 1 to %d, such as 224, 48x320, or height=48,width=320", text,
+                            MOST);
 }
 
 /* The size that is named; 0: none is. */
