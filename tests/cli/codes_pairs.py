@@ -64,14 +64,18 @@ def case(folder, name, op, kind, a, b, zeros, scales, numbers=False):
         else:
             s = sum((ca[at(a, i[:-1] + [k])] - zeros[0]) * (cb[at(b, i[:-2] + [k, i[-1]])] - zeros[1]) for k in range(a[-1]))
         v = f32(f32(s) * factor)
-        out.append(v if numbers else f32((min(max(nearest(v) + zeros[2], lo), hi) - zeros[2]) * scales[2]))
+        if op == "Mul":  # onnxruntime adds the zero point before it rounds
+            code = nearest(f32(v + zeros[2]))
+        else:
+            code = nearest(v) + zeros[2]
+        out.append(v if numbers else f32((min(max(code, lo), hi) - zeros[2]) * scales[2]))
     path = os.path.join(folder, name)
     open(path + ".onnx", "wb").write(net(op, kind, (a, b, y), zeros, scales, numbers))
     for key, values, shape in (("a", decoded(ca, zeros[0], scales[0]), a), ("b", decoded(cb, zeros[1], scales[1]), b), ("y", out, y)):
         open(f"{path}.{key}.npy", "wb").write(npy(values, shape))
 
 
-folder = sys.argv[2]
+folder = sys.argv[2]  # scales whose products lie in the middle between codes, too (.02 .03 / .04)
 os.makedirs(folder, exist_ok=True)
 case(folder, "scores", "MatMul", U8, [1, 2, 37, 19], [1, 2, 19, 45], [131, 120, 128], [.02, .03, .05])
 case(folder, "signed", "MatMul", I8, [3, 40, 64], [3, 64, 17], [3, 0, -5], [.02, .03, .11])

@@ -44,12 +44,12 @@ typedef struct {
     size_t m, k, n, lines, padded, step, chunks, units; /* step: bytes from a row to the next where rows are copied */
     int32_t za, zb;                                     /* of a without a sign; of b' */
     bool flip_a, flip_b;                                /* a has a sign; b has none */
-} sizes;
+} pairs;
 
-static sizes sizes_of(const pcs_call *c)
+static pairs pairs_of(const pcs_call *c)
 {
     const pcs_arg *a = &c->in[0], *b = &c->in[1];
-    sizes z = { .c = c, .m = (size_t)a->shape[a->dims - 2], .k = (size_t)pcs_arg_width(a),
+    pairs z = { .c = c, .m = (size_t)a->shape[a->dims - 2], .k = (size_t)pcs_arg_width(a),
                 .n = (size_t)pcs_arg_width(b), .za = (int32_t)c->attr[ZERO_A].integer,
                 .zb = (int32_t)c->attr[ZERO_B].integer - 128, .flip_a = a->dtype == PCS_I8,
                 .flip_b = b->dtype == PCS_U8 };
@@ -69,12 +69,12 @@ typedef struct {
     int32_t *sums, *base, *first;
     float *factor;
     uint8_t *rows;
-} room;
+} pair_room;
 
-static size_t room_of(const sizes *z, char *at, room *w)
+static size_t pair_room_of(const pairs *z, char *at, pair_room *w)
 {
     const size_t panels = pcs_codes_align(pcs_codes_bytes(z->n, z->k)), each = 4 * z->padded;
-    *w = (room){ (int8_t *)at, (int32_t *)(void *)(at + panels), (int32_t *)(void *)(at + panels + each),
+    *w = (pair_room){ (int8_t *)at, (int32_t *)(void *)(at + panels), (int32_t *)(void *)(at + panels + each),
                  (int32_t *)(void *)(at + panels + 2 * each), (float *)(void *)(at + panels + 3 * each),
                  (uint8_t *)(at + panels + 4 * each) };
     return panels + 4 * each + ROWS * z->step + 64;
@@ -82,12 +82,12 @@ static size_t room_of(const sizes *z, char *at, room *w)
 
 static size_t scratch(const pcs_call *c)
 {
-    const sizes z = sizes_of(c);
-    room w;
-    return pcs_codes_align(room_of(&z, NULL, &w)) + 64;
+    const pairs z = pairs_of(c);
+    pair_room w;
+    return pcs_codes_align(pair_room_of(&z, NULL, &w)) + 64;
 }
 
-static void pack(const sizes *z, const uint8_t *b, const room *w)
+static void pack_pairs(const pairs *z, const uint8_t *b, const pair_room *w)
 {
     const uint8_t flip = z->flip_b ? 0x80 : 0;
     memset(w->panels, 0, pcs_codes_bytes(z->n, z->k));
@@ -105,7 +105,7 @@ static void pack(const sizes *z, const uint8_t *b, const room *w)
 }
 
 /* m rows, whose sums begin with `first`. */
-static void multiply(const sizes *z, const room *w, const uint8_t *a, size_t m, const int32_t *first, size_t at)
+static void by_matrix(const pairs *z, const pair_room *w, const uint8_t *a, size_t m, const int32_t *first, size_t at)
 {
     const bool numbers = z->c->attr[TO].integer == PCS_F32;
     void *y = z->c->out[0].data;
@@ -130,7 +130,7 @@ static void multiply(const sizes *z, const room *w, const uint8_t *a, size_t m, 
 
 /* What a row of a alone adds to all of its sums begins them. Rows can be read a little behind their end: values have
  * room. */
-static void multiply_rows(const sizes *z, const room *w, size_t begin, size_t m)
+static void rows_by_panels(const pairs *z, const pair_room *w, size_t begin, size_t m)
 {
     const uint8_t *a = (const uint8_t *)z->c->in[0].data + begin * z->k;
     const size_t step = z->flip_a ? z->step : z->k;
@@ -138,31 +138,31 @@ static void multiply_rows(const sizes *z, const room *w, size_t begin, size_t m)
         for (size_t i = 0; i < z->k; i++) w->rows[r * z->step + i] = a[r * z->k + i] ^ 0x80;
     if (z->flip_a) a = w->rows;
     if (!z->zb) {
-        multiply(z, w, a, m, w->base, begin);
+        by_matrix(z, w, a, m, w->base, begin);
         return;
     }
     for (size_t r = 0; r < m; r++) {
         int32_t sum = 0;
         for (size_t i = 0; i < z->k; i++) sum += a[r * step + i];
         for (size_t j = 0; j < z->padded; j++) w->first[j] = w->base[j] - z->zb * sum;
-        multiply(z, w, a + r * step, 1, w->first, begin + r);
+        by_matrix(z, w, a + r * step, 1, w->first, begin + r);
     }
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const sizes z = sizes_of(c);
+    const pairs z = pairs_of(c);
     size_t packed = SIZE_MAX;
     uint64_t begin, end;
-    room w;
+    pair_room w;
     char *own = c->scratch + ith * c->scratch_size;
-    room_of(&z, own + (64 - (uintptr_t)own % 64) % 64, &w);
+    pair_room_of(&z, own + (64 - (uintptr_t)own % 64) % 64, &w);
     pcs_share(z.units, 1, ith, nth, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         const size_t matrix = u / z.chunks, row = u % z.chunks * ROWS;
-        if (matrix != packed) pack(&z, (const uint8_t *)c->in[1].data + matrix * z.k * z.n, &w);
+        if (matrix != packed) pack_pairs(&z, (const uint8_t *)c->in[1].data + matrix * z.k * z.n, &w);
         packed = matrix;
-        multiply_rows(&z, &w, matrix * z.m + row, z.m - row < ROWS ? z.m - row : ROWS);
+        rows_by_panels(&z, &w, matrix * z.m + row, z.m - row < ROWS ? z.m - row : ROWS);
     }
 }
 

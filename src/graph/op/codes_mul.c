@@ -1,9 +1,10 @@
 /* codes_mul - the product of two values of codes, spread over one another, as codes: (a - za) (b - zb), which is exact,
- * times sa sb / s, rounded once: onnxruntime's QLinearMul. */
+ * times sa sb / s, plus the zero point, each rounded to f32, then to the nearest: onnxruntime's QLinearMul. The zero
+ * point is that of the codes as the net has them ("sign": they have one), since it is added before the rounding. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
-enum { ZERO_A, ZERO_B, FACTOR, RANGE };
+enum { ZERO_A, ZERO_B, FACTOR, SIGN, RANGE };
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -26,22 +27,28 @@ typedef struct {
     const uint8_t *a, *b;
     size_t n;
     int32_t za, zb;
-    float factor;
-    pcs_codes_to to;
+    float factor, zero;
+    pcs_codes_to to; /* its zero is 0 */
+    uint8_t sign;    /* 128: the codes have one */
     uint8_t *y;
 } line;
+
+/* Of a whole product. */
+static inline uint8_t code_of(const line *l, int32_t product)
+{
+    return (uint8_t)(pcs_codes_round((float)product * l->factor + l->zero, l->to) + l->sign);
+}
 
 static void each_by_each(const line *l)
 {
     for (size_t i = 0; i < l->n; i++)
-        l->y[i] = pcs_codes_round((float)((l->a[i] - l->za) * (l->b[i] - l->zb)) * l->factor, l->to);
+        l->y[i] = code_of(l, (l->a[i] - l->za) * (l->b[i] - l->zb));
 }
 
 static void each_by_one(const line *l)
 {
     const int32_t b = *l->b - l->zb;
-    for (size_t i = 0; i < l->n; i++)
-        l->y[i] = pcs_codes_round((float)((l->a[i] - l->za) * b) * l->factor, l->to);
+    for (size_t i = 0; i < l->n; i++) l->y[i] = code_of(l, (l->a[i] - l->za) * b);
 }
 
 /* The dimensions from `outer` on are a line: in both alike, or all of them 1 in one. */
@@ -66,7 +73,7 @@ static size_t count_from(const pcs_arg *x, uint32_t from)
 }
 
 /* Where line `row` of the result begins in x. */
-static size_t begin_of(const pcs_arg *x, const pcs_arg *y, uint32_t outer, size_t row)
+static size_t line_begin(const pcs_arg *x, const pcs_arg *y, uint32_t outer, size_t row)
 {
     size_t at = 0, step = count_from(x, outer);
     for (uint32_t i = outer; i-- > 0; row /= (size_t)y->shape[i]) {
@@ -82,8 +89,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const uint32_t outer = outer_dims(a, b, y);
     const size_t n = count_from(y, outer), rows = n ? (size_t)pcs_arg_count(y) / n : 0;
     const size_t na = count_from(a, outer), nb = count_from(b, outer);
+    const pcs_codes_to to = pcs_codes_range(c->attr + RANGE);
+    const int32_t sign = c->attr[SIGN].integer ? 128 : 0;
     line l = { .za = (int32_t)c->attr[ZERO_A].integer, .zb = (int32_t)c->attr[ZERO_B].integer,
-               .factor = (float)c->attr[FACTOR].real, .to = pcs_codes_range(c->attr + RANGE) };
+               .factor = (float)c->attr[FACTOR].real, .to = { 0, to.lo - sign, to.hi - sign },
+               .zero = (float)(to.zero - sign), .sign = (uint8_t)sign };
     uint64_t begin, end, first = 0, last = n;
     pcs_share(rows, 1, ith, nth, &begin, &end);
     if (rows == 1) { /* threads share its places */
@@ -91,8 +101,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         pcs_share(n, 64, ith, nth, &first, &last);
     }
     for (size_t r = begin; r < end && first < last; r++) {
-        const uint8_t *from_a = (const uint8_t *)a->data + begin_of(a, y, outer, r),
-                      *from_b = (const uint8_t *)b->data + begin_of(b, y, outer, r);
+        const uint8_t *from_a = (const uint8_t *)a->data + line_begin(a, y, outer, r),
+                      *from_b = (const uint8_t *)b->data + line_begin(b, y, outer, r);
         line one = l;
         one.n = last - first;
         one.y = (uint8_t *)y->data + r * n + first;
@@ -109,7 +119,8 @@ const pcs_op pcs_op_codes_mul = {
     .name = "codes_mul",
     .min_in = 2,
     .max_in = 2,
-    .attrs = PCS_ATTR_TABLE(PCS_INT("zero_a", 0), PCS_INT("zero_b", 0), PCS_REAL("factor", 0), PCS_CODES_RANGE),
+    .attrs = PCS_ATTR_TABLE(PCS_INT("zero_a", 0), PCS_INT("zero_b", 0), PCS_REAL("factor", 0), PCS_INT("sign", 0),
+                            PCS_CODES_RANGE),
     .infer = infer,
     .eval = eval,
 };

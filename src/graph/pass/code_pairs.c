@@ -20,7 +20,8 @@ precis_value pcs_make_mul_of_codes(precis_graph *g, const pcs_node *nodes, const
     (void)nodes;
     const float factor = factor_of(f);
     const precis_attr attrs[] = { precis_attr_int("zero_a", f->in[0].zero), precis_attr_int("zero_b", f->in[1].zero),
-                                  precis_attr_real("factor", (double)factor), precis_attr_int("zero", f->to.zero),
+                                  precis_attr_real("factor", (double)factor),
+                                  precis_attr_int("sign", f->type == PCS_I8), precis_attr_int("zero", f->to.zero),
                                   precis_attr_int("lo", f->to.lo), precis_attr_int("hi", f->to.hi), { 0 } };
     return precis_graph_node(g, f->core->name, "codes_mul", attrs, 2, in);
 }

@@ -139,9 +139,14 @@ precis_status pcs_c_codes_mul(pcs_c_file *w, const pcs_c_step *s)
     if (!sizes) return pcs_c_cannot(w, n, "it has more than 6 dimensions");
     if (!pcs_c_count(y)) return PRECIS_OK;
     const char *a = pcs_c_spread(w, pcs_cv(w, s->in[0]), y), *b = pcs_c_spread(w, pcs_cv(w, s->in[1]), y),
-               *name = pcs_c_struct(w, s, "mul_codes", 96);
-    pcs_c_put(w, &w->arrays, "%s, %s, %s, %lld, %lld, %s, %s", sizes, a, b, (long long)pcs_c_attr(n, "zero_a")->integer,
-              (long long)pcs_c_attr(n, "zero_b")->integer, pcs_c_float(w, pcs_c_attr(n, "factor")->real), to_of(w, n));
+               *name = pcs_c_struct(w, s, "mul_codes", 104);
+    const int64_t sign = pcs_c_attr(n, "sign")->integer ? 128 : 0;
+    pcs_c_put(w, &w->arrays, "%s, %s, %s, %lld, %lld, %s, %s, %s, %lld", sizes, a, b,
+              (long long)pcs_c_attr(n, "zero_a")->integer, (long long)pcs_c_attr(n, "zero_b")->integer,
+              pcs_c_float(w, pcs_c_attr(n, "factor")->real),
+              pcs_c_float(w, (double)(pcs_c_attr(n, "zero")->integer - sign)),
+              pcs_c_range(w, 0, pcs_c_attr(n, "lo")->integer - sign, pcs_c_attr(n, "hi")->integer - sign),
+              (long long)sign);
     pcs_c_struct_end(w);
     pcs_c_count_work(w, PCS_C_OUT, 2 * (double)pcs_c_count(y));
     return pcs_c_call(w, "mul_codes", s, name);
