@@ -27,8 +27,8 @@ static const cli_option options[] = {
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; others are made up" },
     { "--size", 0, "SIZES",
-      "a net of arrays: what inputs that are made up have where the net leaves a dimension open (default 1): 224, 48x320, "
-      "or by name (batch=2,width=320)" },
+      "a net of arrays: what inputs that are made up have where the net leaves a dimension open (default 1): 224, "
+      "48x320, or by name (batch=2,width=320)" },
     { "--seconds", 0, "N", "a net of arrays: how long to run it (default 1)" },
     { "--nodes", 0, NULL, "a net of arrays: each node's time, too, and its share of what this machine multiplies" },
     { 0 },
