@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-extern const pcs_op pcs_op_conv, pcs_op_matmul, pcs_op_product, pcs_op_add, pcs_op_pool, pcs_op_reduce, pcs_op_relu,
-    pcs_op_min, pcs_op_max, pcs_op_reshape, pcs_op_transpose, pcs_op_slice, pcs_op_concat;
+extern const pcs_op pcs_op_conv, pcs_op_matmul, pcs_op_product, pcs_op_add, pcs_op_mul, pcs_op_pool, pcs_op_reduce,
+    pcs_op_relu, pcs_op_min, pcs_op_max, pcs_op_reshape, pcs_op_transpose, pcs_op_slice, pcs_op_concat;
 
 pcs_clamp pcs_clamps_of(const pcs_op *op)
 {
@@ -557,7 +557,9 @@ const pcs_code_rule pcs_code_rules[] = {
     { &pcs_op_conv, match_conv, make_conv, false, false },
     { &pcs_op_matmul, match_linear, make_linear, false, false },
     { &pcs_op_product, match_linear, make_linear, false, false },
+    { &pcs_op_product, pcs_match_matmul_of_codes, pcs_make_matmul_of_codes, false, false },
     { &pcs_op_add, match_add, make_add, false, false },
+    { &pcs_op_mul, pcs_match_mul_of_codes, pcs_make_mul_of_codes, false, false },
     { &pcs_op_pool, match_pool, make_pool, false, false },
     { &pcs_op_reduce, match_reduce, make_reduce, false, false },
     { &pcs_op_reshape, match_move, make_move, true, false },
@@ -570,5 +572,6 @@ const pcs_code_rule pcs_code_rules[] = {
 const pcs_code_rule pcs_number_rules[] = {
     { &pcs_op_matmul, match_linear, make_linear, false, true },
     { &pcs_op_product, match_linear, make_linear, false, true },
+    { &pcs_op_product, pcs_match_matmul_of_codes, pcs_make_matmul_of_codes, false, true },
     { 0 },
 };

@@ -44,6 +44,13 @@ struct pcs_fused {
 extern const pcs_code_rule pcs_code_rules[]; /* op NULL ends it */
 extern const pcs_code_rule pcs_number_rules[]; /* of products whose numbers are wanted */
 
+/* Rules of code_pairs.c. */
+bool pcs_match_mul_of_codes(const precis_graph *g, const pcs_node *nodes, pcs_fused *f);
+precis_value pcs_make_mul_of_codes(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in);
+bool pcs_match_matmul_of_codes(const precis_graph *g, const pcs_node *nodes, pcs_fused *f);
+precis_value pcs_make_matmul_of_codes(precis_graph *g, const pcs_node *nodes, const pcs_fused *f,
+                                      const precis_value *in);
+
 /* An op that only holds a number within a constant limit. */
 typedef enum { PCS_CLAMP_NONE, PCS_CLAMP_BELOW, PCS_CLAMP_ABOVE } pcs_clamp;
 pcs_clamp pcs_clamps_of(const pcs_op *op);

@@ -50,18 +50,23 @@ static const pcs_node *behind_clamps(const precis_graph *g, const pcs_node *node
     }
 }
 
-static const pcs_code_rule *rule_of(const pcs_code_rule *r, const pcs_op *op)
+/* The first of these rules that holds for f->core. */
+static bool match_rule(const pcs_fusing *u, const pcs_code_rule *r, pcs_fused *f)
 {
-    while (r->op && r->op != op) r++;
-    return r->op ? r : NULL;
+    for (; r->op; r++) {
+        if (r->op != f->core->op) continue;
+        f->rule = r;
+        f->plain = r->plain;
+        if (r->match(u->g, u->nodes, f)) return true;
+    }
+    return false;
 }
 
 /* A product of codes, as numbers: each sum times the scale of its factors. */
 static bool match_numbers(const pcs_fusing *u, const pcs_node *n, pcs_fused *f)
 {
-    *f = (pcs_fused){ .rule = rule_of(pcs_number_rules, n->op), .core = n, .scale = 1, .to = { 0, 0, 255 } };
-    f->type = PCS_F32;
-    return f->rule && u->g->values[n->out[0]].dtype == PCS_F32 && f->rule->match(u->g, u->nodes, f);
+    *f = (pcs_fused){ .core = n, .scale = 1, .to = { 0, 0, 255 }, .type = PCS_F32 };
+    return n->n_out == 1 && u->g->values[n->out[0]].dtype == PCS_F32 && match_rule(u, pcs_number_rules, f);
 }
 
 static bool match(const pcs_fusing *u, const pcs_node *q, pcs_fused *f)
@@ -74,12 +79,9 @@ static bool match(const pcs_fusing *u, const pcs_node *q, pcs_fused *f)
     if (g->values[q->in[0]].dtype != PCS_F32 || !pcs_one_scale(g, q->in[1], q->in[2], &f->scale, &f->to.zero))
         return false;
     f->core = behind_clamps(g, u->nodes, q->in[0], f);
-    const pcs_code_rule *r = f->core ? rule_of(pcs_code_rules, f->core->op) : NULL;
-    if (!r || pcs_value_count(&g->values[f->core->out[0]]) != pcs_value_count(y)) return false;
-    f->rule = r;
-    f->plain = r->plain;
-    if (!r->match(g, u->nodes, f)) return false;
-    for (uint32_t i = 0; i < f->n_in && r->plain; i++)
+    if (!f->core || pcs_value_count(&g->values[f->core->out[0]]) != pcs_value_count(y)) return false;
+    if (!match_rule(u, pcs_code_rules, f)) return false;
+    for (uint32_t i = 0; i < f->n_in && f->rule->plain; i++)
         if (f->in[i].scale != f->scale || f->in[i].zero != f->to.zero || g->values[f->in[i].value].dtype != y->dtype ||
             f->to.lo != 0 || f->to.hi != 255)
             return false;

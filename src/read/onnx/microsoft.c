@@ -96,6 +96,17 @@ static precis_value whole_product(pcs_onnx_node *n, precis_value a, precis_value
     return pcs_make(n, "product_whole", NULL, 4, (const precis_value[]){ a, b, za, zb });
 }
 
+/* A constant of one code for each column, where all of them are alike (onnxruntime's QGemm wants as many as scales). */
+static precis_value one_of_alike(pcs_onnx_node *n, precis_value v)
+{
+    const pcs_value *x = v < 0 ? NULL : pcs_of(n, v);
+    const uint8_t *codes = x && x->dims == 1 && pcs_dtype_bytes(x->dtype) == 1 ? pcs_value_host(x) : NULL;
+    if (!codes || x->shape[0] < 1 || !pcs_dtype_whole(x->dtype)) return v;
+    for (int64_t i = 1; i < x->shape[0]; i++)
+        if (codes[i] != codes[0]) return v;
+    return pcs_data(n, x->dtype, 0, NULL, codes);
+}
+
 /* a, sa, za, b, sb, zb, c, sy, zy: a whole product; without sy the result is numbers. */
 void pcs_raise_qgemm(pcs_onnx_node *n)
 {
@@ -107,7 +118,7 @@ void pcs_raise_qgemm(pcs_onnx_node *n)
     const pcs_dtype da = pcs_of(n, a)->dtype, db = pcs_of(n, b)->dtype;
     if (ta) a = pcs_swapped(n, a);
     if (tb) b = pcs_swapped(n, b);
-    precis_value y = whole_product(n, a, b, zero_at(n, 2, da), zero_at(n, 5, db)),
+    precis_value y = whole_product(n, a, b, zero_at(n, 2, da), one_of_alike(n, zero_at(n, 5, db))),
                  factor = pcs_make2(n, "mul", NULL, sa, sb);
     if (pcs_has(n, 6)) y = pcs_make2(n, "add", NULL, y, n->in[6]);
     if (alpha != 1) factor = pcs_make2(n, "mul", NULL, factor, pcs_numbers(n, PCS_F32, alpha));

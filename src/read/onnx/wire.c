@@ -87,7 +87,9 @@ static precis_status read_dim(pcs_onnx *net, pcs_proto m, pcs_port *port)
     port->dims++;
     while (pcs_proto_next(&m, &f, &bad)) {
         if (f.number == 1 && f.wire == PCS_PROTO_VARINT) port->shape[i] = (int64_t)f.value;
-        if (is_text(&f, 2) && pcs_proto_size(f.inner) &&
+        /* "?" is how some exporters (paddle2onnx) name what has no name: two of them are not one size */
+        const bool unknown = pcs_proto_size(f.inner) == 1 && is_text(&f, 2) && *f.inner.p == '?';
+        if (is_text(&f, 2) && pcs_proto_size(f.inner) && !unknown &&
             !(port->symbol[i] = pcs_arena_copy(&net->arena, (const char *)f.inner.p, pcs_proto_size(f.inner))))
             return PRECIS_ENOMEM;
     }

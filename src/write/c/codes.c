@@ -131,6 +131,46 @@ precis_status pcs_c_codes_add(pcs_c_file *w, const pcs_c_step *s)
     return pcs_c_call(w, "add", s, name);
 }
 
+precis_status pcs_c_codes_mul(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_node *n = s->n;
+    const pcs_value *y = pcs_cv(w, s->out);
+    const char *sizes = pcs_c_six(w, y->dims, y->shape, 1);
+    if (!sizes) return pcs_c_cannot(w, n, "it has more than 6 dimensions");
+    if (!pcs_c_count(y)) return PRECIS_OK;
+    const char *a = pcs_c_spread(w, pcs_cv(w, s->in[0]), y), *b = pcs_c_spread(w, pcs_cv(w, s->in[1]), y),
+               *name = pcs_c_struct(w, s, "mul_codes", 104);
+    const int64_t sign = pcs_c_attr(n, "sign")->integer ? 128 : 0;
+    pcs_c_put(w, &w->arrays, "%s, %s, %s, %lld, %lld, %s, %s, %s, %lld", sizes, a, b,
+              (long long)pcs_c_attr(n, "zero_a")->integer, (long long)pcs_c_attr(n, "zero_b")->integer,
+              pcs_c_float(w, pcs_c_attr(n, "factor")->real),
+              pcs_c_float(w, (double)(pcs_c_attr(n, "zero")->integer - sign)),
+              pcs_c_range(w, 0, pcs_c_attr(n, "lo")->integer - sign, pcs_c_attr(n, "hi")->integer - sign),
+              (long long)sign);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_OUT, 2 * (double)pcs_c_count(y));
+    return pcs_c_call(w, "mul_codes", s, name);
+}
+
+precis_status pcs_c_codes_matmul(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_node *n = s->n;
+    const pcs_value *a = pcs_cv(w, s->in[0]), *b = pcs_cv(w, s->in[1]), *y = pcs_cv(w, s->out);
+    const int64_t rows = a->shape[a->dims - 2], ins = a->shape[a->dims - 1], outs = b->shape[b->dims - 1];
+    const uint64_t made = pcs_c_count(y);
+    if (!made) return PRECIS_OK;
+    const char *name = pcs_c_struct(w, s, "pairs", 48);
+    pcs_c_put(w, &w->arrays, "%llu, %lld, %lld, %lld, %lld, %lld, %d, %s, %s, %d, %d, %d",
+              (unsigned long long)(made / (uint64_t)(rows * outs)), (long long)rows, (long long)ins, (long long)outs,
+              (long long)pcs_c_attr(n, "zero_a")->integer, (long long)pcs_c_attr(n, "zero_b")->integer,
+              y->dtype == PCS_F32, pcs_c_float(w, pcs_c_attr(n, "factor")->real), to_of(w, n),
+              a->dtype == PCS_I8 ? 128 : 0, b->dtype == PCS_I8 ? 128 : 0, y->dtype == PCS_I8 ? 128 : 0);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_MAC, (double)made * (double)ins);
+    pcs_c_count_work(w, PCS_C_OUT, (double)made);
+    return pcs_c_call(w, "pairs", s, name);
+}
+
 precis_status pcs_c_codes_pool(pcs_c_file *w, const pcs_c_step *s)
 {
     const pcs_node *n = s->n;

@@ -219,8 +219,7 @@ static precis_status make_binary(pcs_c_file *w, const pcs_node *n)
     return w->error;
 }
 
-/* Steps of an operand that is spread over y. */
-static const char *spread_steps(pcs_c_file *w, const pcs_value *x, const pcs_value *y)
+const char *pcs_c_spread(pcs_c_file *w, const pcs_value *x, const pcs_value *y)
 {
     int64_t dense[PCS_GRAPH_DIMS], step[PCS_GRAPH_DIMS];
     const uint32_t skip = y->dims - x->dims;
@@ -240,7 +239,7 @@ precis_status pcs_c_binary(pcs_c_file *w, const pcs_c_step *s)
     const char *a = pcs_c_pointer(w, s->in[0]), *b = pcs_c_pointer(w, s->in[1]);
     const char *name = pcs_c_struct(w, s, "spread", 120);
     pcs_c_put(w, &w->arrays, "%s, %s, %s, ", pcs_c_six(w, y->dims, y->shape, 1),
-              spread_steps(w, pcs_cv(w, s->n->in[0]), y), spread_steps(w, pcs_cv(w, s->n->in[1]), y));
+              pcs_c_spread(w, pcs_cv(w, s->n->in[0]), y), pcs_c_spread(w, pcs_cv(w, s->n->in[1]), y));
     for (int i = 0; i < 2; i++)
         put_meaning(w, s->in[i] != s->n->in[i] && pcs_c_decoded(w, s->n->in[i], &c) ? &c : NULL);
     put_meaning(w, s->store && pcs_c_coded(w, s->store, &c) ? &c : NULL);

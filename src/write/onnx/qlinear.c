@@ -25,6 +25,18 @@ static const char *line(pcs_lowering *w, precis_value v) { return vector(w, v, f
 /* A bias has an element for each channel, be it one. */
 static const char *bias_line(pcs_lowering *w, precis_value v) { return v < 0 ? NULL : vector(w, v, true); }
 
+/* A zero point of all columns as one of each, of which QGemm wants as many as there are scales. */
+static const char *zero_of_each(pcs_lowering *w, precis_value zero, precis_value scale)
+{
+    const pcs_value *z = pcs_v(w, zero);
+    const int64_t n = count(pcs_v(w, scale));
+    const uint8_t *code = pcs_value_host(z);
+    if (n == 1 || z->dims || !code || pcs_dtype_bytes(z->dtype) != 1) return pcs_name(w, zero);
+    uint8_t *each = pcs_arena_alloc(&w->arena, (size_t)n, 1);
+    if (each) memset(each, *code, (size_t)n);
+    return each ? pcs_initializer(w, z->name, z->dtype, 1, &n, each) : pcs_name(w, zero);
+}
+
 /* The integer product behind a requantize, and its bias where a constant is added. */
 static const pcs_node *product_of(const pcs_lowering *w, const pcs_node *n, precis_value *bias, bool alone)
 {
@@ -64,7 +76,7 @@ precis_status pcs_lower_requantize(pcs_lowering *w, const pcs_node *n, const pcs
     const char *one = pcs_number(w, "one", PCS_F32, 1), *zero = pcs_name(w, n->in[2]);
     const char *in[9] = { pcs_name(w, m->in[0]), one, pcs_name(w, m->in[2]), pcs_name(w, m->in[1]), line(w, n->in[1]),
                           pcs_name(w, m->in[3]) };
-    if (gemm) in[6] = bias_line(w, bias), in[7] = one, in[8] = zero;
+    if (gemm) in[5] = zero_of_each(w, m->in[3], n->in[1]), in[6] = bias_line(w, bias), in[7] = one, in[8] = zero;
     else in[6] = one, in[7] = zero, in[8] = bias_line(w, bias);
     (void)row;
     return pcs_emit(w, &(pcs_made_node){ .op = conv   ? "QLinearConv"
