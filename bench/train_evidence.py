@@ -20,7 +20,8 @@ nearest, round and equalize+round on the held-out images themselves). Accuracy a
 
 Carried (point 8): gutenberg-7m's shape (with QK norms) on its own training text and tokenizer, 4 epochs or what BUDGET seconds (environment, 300) hold; what is left
 of them goes to its 4-bit, 2-bit and ternary sisters. Held out is its valid.txt, by token and character. COMPUTE (f32; bf16 where tiles are), BATCH (8),
-LR (0.03) and OTHERS_LR (0.006) of muon, DECAY (0.3).
+LR (0.03) and OTHERS_LR (0.006) of muon, DECAY (0.3). PRIDE: a file with Pride and Prejudice (Standard Ebooks, CC0; paragraphs one line each, a
+chapter's number before its first), which is among that text and not in SHARED; without it the text lacks that book.
 
 JOBS (environment, 1): seeds side by side, each process with THREADS (2) threads. SHARED: the folder of shared/data.
 
@@ -295,6 +296,9 @@ def corpus():
     with open(path("carried.txt"), "w", encoding="utf-8") as f:
         for d in documents:
             x = "\n\n".join(p for p in (" ".join(q.split()) for q in re.split(r"\n\s*\n", d)) if p)
+            f.write(x[: int(len(x) * 0.949)] + "\n\n")
+        if os.environ.get("PRIDE"):
+            x = open(os.environ["PRIDE"], encoding="utf-8").read()
             f.write(x[: int(len(x) * 0.949)] + "\n\n")
     return path("carried.txt")
 
