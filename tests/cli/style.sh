@@ -6,7 +6,7 @@ failed=0
 "$check" || failed=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/src/text"
+mkdir -p "$work/src/text" "$work/src/kernel/x86"
 
 # A tree with one fault of each kind, made by python3, which the checker needs anyway; then what has to be said of it.
 python3 - "$work/src/text" <<'E'
@@ -28,11 +28,13 @@ put("guard", "#ifndef PCS_GUARD_H\n#define PCS_GUARD_H\n#endif\n", "h")
 put("guarded", "#ifndef PCS_GUARD_H\n#define PCS_GUARD_H\n#endif\n", "h")
 put("store", "static int store(const pcs_value *v)\n{\n    return v->store.host_at != 0;\n}\n")
 put("value", "struct pcs_value {\n    const char *name;\n    const void *data;\n};\n")
+put("../kernel/x86/array", "static void array(void)\n{\n    float d[8 * 16];\n    _Alignas(64) float e[16];\n}\n")
 put("text", "/* strcpy(a) and __builtin_ctz(a) are not called here */\nconst char *pcs_s = \"gets(); ?:\";\n")
 put("grid", "static const int grid[] = {\n    " + "123, " * 40 + "\n};\n")
 E
 "$check" --root "$work" --all >"$work/said" || true
 cat >"$work/expected" <<'E'
+src/kernel/x86/array.c:3: d[]: a local array says its alignment (_Alignas)
 src/text/banned.c:3: strcpy(): it knows no bound: memcpy or snprintf
 src/text/characters.c:1: characters() has 3362 characters; at most 3000
 src/text/file.c:601: 601 lines; at most 600

@@ -37,7 +37,7 @@ PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, mp_place place,
             s += lines == 8 ? 2 * PCS_TILE : PCS_TILE;
         }
         for (size_t t = 0; t < MP_TOKENS && m0 + t < a->m; t++) {
-            float out[4];
+            _Alignas(64) float out[4];
             vst1q_f32(out, acc[t]);
             for (size_t i = 0; i < 4 && 4 * part + i < rows; i++) {
                 const size_t row = n + 4 * part + i;

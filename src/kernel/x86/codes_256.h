@@ -41,7 +41,7 @@ PCS_INLINE void codes_store(uint8_t *y, __m256i codes, size_t n)
         _mm256_storeu_si256((__m256i *)(void *)y, codes);
         return;
     }
-    uint8_t room[32];
+    _Alignas(32) uint8_t room[32];
     _mm256_storeu_si256((__m256i *)(void *)room, codes);
     memcpy(y, room, n);
 }
@@ -51,7 +51,7 @@ PCS_INLINE void codes_store_numbers(float *y, __m256 v, size_t n)
         _mm256_storeu_ps(y, v);
         return;
     }
-    float room[8];
+    _Alignas(32) float room[8];
     _mm256_storeu_ps(room, v);
     memcpy(y, room, n * sizeof *y);
 }

@@ -69,7 +69,7 @@ PCS_INLINE __m256i four_taps(const uint8_t *const *t, const int8_t *w)
 PCS_INLINE void eight(const pcs_codes_depthwise_args *d, size_t j, size_t p, size_t c, const codes_limits *l)
 {
     const __m256i none = _mm256_setzero_si256();
-    uint8_t outside[8];
+    _Alignas(8) uint8_t outside[8];
     memset(outside, d->zero_in, sizeof outside);
     __m256i acc = _mm256_loadu_si256((const __m256i *)(const void *)(d->first + c));
     for (size_t e = 0; e < d->kernel; e++)

@@ -21,7 +21,7 @@ static void mp_start(const mp_panel *p, size_t groups, int lines, int kind);
 /* y of rows n .. and one token. */
 static void mp_store(const pcs_mp_args *a, size_t n, size_t rows, size_t m, const __m256 *acc)
 {
-    float out[16];
+    _Alignas(64) float out[16];
     for (int h = 0; h < 2; h++) _mm256_storeu_ps(out + 8 * h, acc[h]);
     for (size_t i = 0; i < rows; i++) a->y[m * a->ldy + n + i] = out[i] + (a->bias ? a->bias[n + i] : 0.0f);
 }

@@ -65,7 +65,7 @@ PCS_INLINE __m512i mi_one(const pcs_panel_layout *o, const uint8_t *panel, size_
     }                                                                                                              \
     static void mi_scales_##name(const pcs_panel_layout *o, const uint8_t *panel, float *s)                        \
     {                                                                                                              \
-        float d[8 * 16];                                                                                           \
+        _Alignas(64) float d[8 * 16];                                                                              \
         const planes p = planes_of(o, panel, 0);                                                                   \
         scales_##name(&p, 1, d, NULL);                                                                             \
         memcpy(s, d, 16 * sizeof *s);                                                                              \

@@ -43,7 +43,7 @@ void pcs_mp_int8_avx2(const pcs_mp_int8_args *a)
         for (size_t t = 0; t < a->m;) {
             const pcs_act_int8 act = pcs_act_int8_row(&a->act, a->k, t);
             const size_t count = a->m - t >= 4 ? 4 : 1;
-            int32_t sums[4];
+            _Alignas(16) int32_t sums[4];
             if (count == 4) row_dots(c, act.q, steps, 4, sums);
             else row_dots(c, act.q, steps, 1, sums);
             for (size_t i = 0; i < count; i++, t++)

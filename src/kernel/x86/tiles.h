@@ -82,7 +82,8 @@ PCS_INLINE void tile_dot_bf16(int c, int a, int b)
         __builtin_trap();
     for (int m = 0; m < emulated.c.rows[c]; m++)
         for (int n = 0; n < emulated.c.bytes[c] / 4; n++) {
-            float sum, temp[2] = { 0, 0 };
+            float sum;
+            _Alignas(8) float temp[2] = { 0, 0 };
             memcpy(&sum, &emulated.t[c][m][4 * n], sizeof sum);
             for (int k = 0; k < emulated.c.bytes[a] / 2; k++)
                 temp[k % 2] = __builtin_fmaf(tile_number(&emulated.t[a][m][2 * k]),
