@@ -38,7 +38,7 @@ static const char *decibels(double v, char cell[32])
 
 int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped)
 {
-    char name[256], sqnr[32], added[32], carried[32];
+    char name[CLI_SHOWN], sqnr[32], added[32], carried[32];
     json_t *nodes = json_array(), *worst = json_array();
     cli_table t;
     cli_table_open(&t, "output\t<op\tSQNR, dB\tadded\tcarried");
@@ -46,8 +46,7 @@ int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped)
         const precis_node_error *n = precis_node_errors_get(e, i);
         json_array_append_new(nodes, error_json(n));
         if (c->json) continue;
-        snprintf(name, sizeof name, "%s", n->name);
-        cli_table_row(&t, "%s\t%s\t%s\t%s\t%s", cli_printable(name), n->op, decibels(n->sqnr_db, sqnr),
+        cli_table_row(&t, "%s\t%s\t%s\t%s\t%s", cli_shown(n->name, name), n->op, decibels(n->sqnr_db, sqnr),
                       decibels(n->added_db, added), decibels(n->carried_db, carried));
     }
     cli_table_close(&t, !c->json);
@@ -56,8 +55,7 @@ int cli_print_nodes(cli *c, const precis_node_errors *e, bool stopped)
         const precis_node_error *n = worst_of(e, place);
         json_array_append_new(worst, error_json(n));
         if (c->json) continue;
-        snprintf(name, sizeof name, "%s", n->name);
-        cli_row(4, "%2d  %s: %s. %s", place, cli_printable(name), n->why.cause, n->why.detail);
+        cli_row(4, "%2d  %s: %s. %s", place, cli_shown(n->name, name), n->why.cause, n->why.detail);
         if (isinf(n->why.gain_db)) cli_row(6, "    %s: it loses nothing", n->why.option);
         else cli_row(6, "    %s: %.1f dB more, to %.1f", n->why.option, n->why.gain_db, n->added_db + n->why.gain_db);
     }

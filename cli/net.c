@@ -117,10 +117,9 @@ static const char *shape_text(const precis_array *a, const precis_net *net, long
 
 static void print_array(const precis_array *a, const char *path)
 {
-    char name[256], shape[SHAPE_TEXT];
-    snprintf(name, sizeof name, "%s", a->name);
-    cli_row(4, "%-32s %-6s [%s]%s%s", cli_printable(name), a->type, shape_text(a, NULL, -1, shape), path ? "  " : "",
-            path ? path : "");
+    char name[CLI_SHOWN], shape[SHAPE_TEXT];
+    cli_row(4, "%-32s %-6s [%s]%s%s", cli_shown(a->name, name), a->type, shape_text(a, NULL, -1, shape),
+            path ? "  " : "", path ? path : "");
 }
 
 static int write_outputs(cli *c, const precis_net *net, const precis_array *outputs)
@@ -226,9 +225,8 @@ static int read_ports(cli *c, precis_net *net, precis_array *in, precis_array *o
 
 static void print_port(const precis_net *net, const precis_array *a, long input, const char *what)
 {
-    char name[256], shape[SHAPE_TEXT];
-    snprintf(name, sizeof name, "%s", a->name);
-    cli_row(8, "%-7s %-32s %-6s [%s]", what, cli_printable(name), a->type, shape_text(a, net, input, shape));
+    char name[CLI_SHOWN], shape[SHAPE_TEXT];
+    cli_row(8, "%-7s %-32s %-6s [%s]", what, cli_shown(a->name, name), a->type, shape_text(a, net, input, shape));
 }
 
 /* --passes: what becomes of pieces. */

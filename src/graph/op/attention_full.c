@@ -11,6 +11,7 @@
  * gemm ROW_TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
 #include "base/fmath.h"
 #include "graph/graph.h"
+#include "graph/lanes.h"
 #include "graph/turn.h"
 
 enum { DIM, SCALE, WINDOW, CAP, CAUSAL, PLUS_ONE, ZETA, GAMMA };
@@ -201,7 +202,7 @@ static double weighted_sum(const float *s, const float *used, size_t lo, size_t 
     for (; j + 8 <= hi; j += 8)
         for (size_t l = 0; l < 8; l++) lane[l] += (double)s[j + l] * used[j + l];
     for (; j < hi; j++) lane[(j - lo) % 8] += (double)s[j] * used[j];
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return pcs_eight_lanes(lane);
 }
 
 /* `used` holds gradients by the weights that were used; it becomes those by the products of q and k: back through the

@@ -2,6 +2,7 @@
  * Zhang and Sennrich 2019, equation 4. The sum of squares is taken in 16 lanes, so its order is fixed. */
 #include "base/fmath.h"
 #include "graph/graph.h"
+#include "graph/lanes.h"
 
 enum { EPS, DIM };
 
@@ -51,7 +52,7 @@ static double weighted_dot(const float *d, const float *w, const float *x, size_
     for (; i + 8 <= n; i += 8)
         for (size_t l = 0; l < 8; l++) lane[l] += (double)d[i + l] * w[i + l] * x[i + l];
     for (; i < n; i++) lane[i % 8] += (double)d[i] * w[i] * x[i];
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    return pcs_eight_lanes(lane);
 }
 
 /* Columns [from, to) of the gradient by the weight; the rows' sums are the same for every thread. */
