@@ -48,11 +48,11 @@ static void take_evaluation(const cli *c, cli_manifest *x, precis_manifest_optio
 }
 
 /* Options of nets that measure. What was found is `floats`, nodes in float; a replay takes these and measures nothing,
- * so it makes the same bytes on any machine. */
+ * so it makes the same bytes on any machine. (--size is kept: a file has those sizes where they cannot stay open.) */
 static bool measures(const char *name)
 {
-    static const char *const with[] = { "--speed",    "--no-speed", "--size",   "--no-cache", "--max-drop", "--data",
-                                        "--labels",   "--sequence", "--detections", "--blank",    "--mask" };
+    static const char *const with[] = { "--speed",  "--no-speed", "--no-cache",   "--max-drop", "--data",
+                                        "--labels", "--sequence", "--detections", "--blank",    "--mask" };
     for (size_t i = 0; i < sizeof with / sizeof *with; i++)
         if (!strcmp(with[i], name)) return true;
     return false;

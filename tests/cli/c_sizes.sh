@@ -57,6 +57,9 @@ expect 2 "$precis" quant "$f/plane.onnx" --static --calib "$f/plane.x.npy" --siz
 has err "dimension 2 of input x is 12 in the net, and was to be 8"
 expect 0 "$precis" quant "$f/plane.onnx" --weight-only --size 16 -o "$work/weights.c" --json
 json "j['macs'] > 0"
+mkdir "$work/again" # a file of that name, since its functions have it
+expect 0 "$precis" quant "$f/plane.onnx" --replay "$work/weights.c.manifest.json" -o "$work/again/weights.c"
+cmp -s "$work/weights.c" "$work/again/weights.c" || { echo "a replay has other sizes"; failed=1; }
 
 # inspect and plan follow
 expect 0 "$precis" inspect "$f/plane.onnx" --size N=2,H=8,W=12 --json
