@@ -15,55 +15,64 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return st;
 }
 
-/* A row's logarithms of probabilities are x / T - log_sum. */
-static double log_sum_at(const float *x, size_t n, double t)
+/* Rows a and b of KL(a || b) at the temperature, their log sums, and the divergence. */
+typedef struct { const float *a, *b; double la, lb, kl; } rows_of;
+
+static size_t scratch(const pcs_call *c) { return 2 * sizeof(float) * (size_t)c->in[0].shape[1]; }
+
+static const float *at_temperature(const float *x, size_t n, double t, float *out)
 {
-    double top = x[0], sum = 0;
-    for (size_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
-    for (size_t i = 0; i < n; i++) sum += pcs_exp((x[i] - top) / t);
-    return top / t + pcs_log(sum);
+    const float over = (float)(1 / t);
+    if (t == 1) return x;
+    for (size_t i = 0; i < n; i++) out[i] = x[i] * over;
+    return out;
 }
 
-/* KL(a || b) without the square of the temperature. */
-static double divergence(const float *a, const float *b, size_t n, double t, double la, double lb)
+static double log_sum(const pcs_call *c, const float *x, size_t n)
 {
-    double kl = 0;
-    for (size_t i = 0; i < n; i++) kl += pcs_exp(a[i] / t - la) * ((a[i] / t - la) - (b[i] / t - lb));
-    return kl;
+    double sum = 0;
+    size_t best = 0;
+    c->kernels->log_sum(&(pcs_log_sum_args){ .x = x, .n = n, .best = &best, .sum = &sum });
+    return sum;
+}
+
+static rows_of look_at(const pcs_call *c, size_t r, uint32_t ith, bool divergence)
+{
+    const size_t n = (size_t)c->in[0].shape[1], first = c->attr[REVERSE].integer ? 0 : 1;
+    const double t = c->attr[TEMPERATURE].real;
+    float *mem = (float *)(void *)(c->scratch + ith * c->scratch_size);
+    rows_of w = { .a = at_temperature((const float *)c->in[first].data + r * n, n, t, mem),
+                  .b = at_temperature((const float *)c->in[1 - first].data + r * n, n, t, mem + n) };
+    w.la = log_sum(c, w.a, n), w.lb = log_sum(c, w.b, n);
+    if (divergence)
+        c->kernels->divergence(&(pcs_divergence_args){ .p = w.a, .q = w.b, .lp = w.la, .lq = w.lb, .n = n, .kl = &w.kl });
+    return w;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const size_t n = (size_t)c->in[0].shape[1], rows = (size_t)c->in[0].shape[0],
-                 first = c->attr[REVERSE].integer ? 0 : 1;
     const double t = c->attr[TEMPERATURE].real;
     uint64_t begin, end;
-    pcs_share(rows, 1, ith, nth, &begin, &end);
-    for (size_t r = begin; r < end; r++) {
-        const float *a = (const float *)c->in[first].data + r * n, *b = (const float *)c->in[1 - first].data + r * n;
-        ((float *)c->out[0].data)[r] = (float)(t * t *
-                                               divergence(a, b, n, t, log_sum_at(a, n, t), log_sum_at(b, n, t)));
-    }
+    pcs_share((uint64_t)c->in[0].shape[0], 1, ith, nth, &begin, &end);
+    for (size_t r = begin; r < end; r++)
+        ((float *)c->out[0].data)[r] = (float)(t * t * look_at(c, r, ith, true).kl);
 }
 
 /* By a: T p_a (log p_a - log p_b - KL); by b: T (p_b - p_a). */
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const size_t n = (size_t)c->in[0].shape[1], rows = (size_t)c->in[0].shape[0],
-                 first = c->attr[REVERSE].integer ? 0 : 1;
-    const double t = c->attr[TEMPERATURE].real;
+    const size_t n = (size_t)c->in[0].shape[1], first = c->attr[REVERSE].integer ? 0 : 1;
     float *const da = g->in[first], *const db = g->in[1 - first];
     uint64_t begin, end;
-    pcs_share(rows, 1, ith, nth, &begin, &end);
+    pcs_share((uint64_t)c->in[0].shape[0], 1, ith, nth, &begin, &end);
     for (size_t r = begin; r < end; r++) {
-        const float *a = (const float *)c->in[first].data + r * n, *b = (const float *)c->in[1 - first].data + r * n;
-        const double la = log_sum_at(a, n, t), lb = log_sum_at(b, n, t), kl = divergence(a, b, n, t, la, lb),
-                     d = t * g->out[0][r];
-        for (size_t i = 0; i < n; i++) {
-            const double pa = pcs_exp(a[i] / t - la), pb = pcs_exp(b[i] / t - lb);
-            if (da) da[r * n + i] += (float)(d * pa * ((a[i] / t - la) - (b[i] / t - lb) - kl));
-            if (db) db[r * n + i] += (float)(d * (pb - pa));
+        const rows_of w = look_at(c, r, ith, da != NULL);
+        const float d = (float)c->attr[TEMPERATURE].real * g->out[0][r], la = (float)w.la, lb = (float)w.lb;
+        for (size_t i = 0; da && i < n; i++) {
+            const double apart = ((double)w.a[i] - w.la) - ((double)w.b[i] - w.lb) - w.kl;
+            da[r * n + i] += d * pcs_expf(w.a[i] - la) * (float)apart;
         }
+        for (size_t i = 0; db && i < n; i++) db[r * n + i] += d * (pcs_expf(w.b[i] - lb) - pcs_expf(w.a[i] - la));
     }
 }
 
@@ -74,5 +83,7 @@ const pcs_op pcs_op_kl_divergence = {
     .attrs = PCS_ATTR_TABLE(PCS_REAL("temperature", 1), PCS_INT("reverse", 0)),
     .infer = infer,
     .eval = eval,
+    .scratch = scratch,
     .backward = backward,
+    .scratch_back = scratch,
 };
