@@ -29,8 +29,8 @@ ops() { # ops FILE.onnx TEXT ...: words that the list of ops must have
 }
 
 # Written as it is: the same bits, and ops that engines fuse.
-for net in small floating big_bias shapes recurrent lstm; do
-    case $net in small) x=eval ;; floating | recurrent | lstm) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
+for net in small floating thin codes big_bias shapes recurrent lstm; do
+    case $net in small) x=eval ;; floating | thin | codes | recurrent | lstm) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
     run "$work/$net.onnx" "$work/$x.npy" "$work/$net.float.npy"
     expect 0 "$precis" convert "$work/$net.onnx" -o "$work/$net.out.onnx" --json
     json "j['opset'] >= 13 and j['nodes'] > 0"
@@ -154,6 +154,18 @@ for type in int8 int4 fp8; do
     quant floating w --weight-only --weights $type
     run "$work/w.onnx" "$work/rows.npy" "$work/w.npy"
     at_least 14 "$work/floating.float.npy" "$work/w.npy" "weights $type"
+done
+
+# Weights of one row and one column in blocks of every kind.
+for type in int8 int4 int2 fp8; do
+    for group in "" 16; do
+        [ -z "$group" ] || [ $type = int4 ] || [ $type = int2 ] || continue
+        quant thin w --weight-only --weights $type ${group:+--group $group}
+        json "all(n['state'] == 'integers' for n in j['nodes'] if n['op'] == 'matmul')"
+        run "$work/w.onnx" "$work/rows.npy" "$work/w.npy"
+        case $type in int2) least=3 ;; int4) least=16 ;; *) least=24 ;; esac
+        at_least $least "$work/thin.float.npy" "$work/w.npy" "thin matrices, weights $type $group"
+    done
 done
 
 quant recurrent r --weight-only
