@@ -76,6 +76,14 @@ def long_sum():
                        [port("x", F32, ["N", k])], [port("y", F32, ["N", 1])], ints))
 
 
+def many():
+    """70,000 products for each result, and a small one behind them."""
+    k = 70000
+    ints = [floats("w", [2, k], [.01 * ((i * 37) % 19 - 9) for i in range(2 * k)]), floats("b", [2], [.5, -.5]), floats("v", [2, 3], noise(6))]
+    return model(graph([node("Gemm", ["x", "w", "b"], ["a"], name="many", transB=1), node("MatMul", ["a", "v"], ["y"], name="few")],
+                       [port("x", F32, ["N", k])], [port("y", F32, ["N", 3])], ints))
+
+
 def nan_weights():
     ints = [floats("w", [2, 2, 1, 1], [1, float("nan"), 2, 3])]
     return model(graph([node("Conv", ["x", "w"], ["y"], name="broken")], [port("x", F32, ["N", 2, 4, 4])], [port("y", F32, ["N", 2, 4, 4])], ints))
@@ -174,11 +182,12 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
     put("eval", (16, 3, 8, 8))
+    put("many", (3, 70000))
     put("one", (1, 1, 6))
     put("two", (2, 1, 6))
     put("rows", (8, 3, 6))

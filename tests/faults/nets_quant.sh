@@ -219,6 +219,25 @@ at_least 28 "$work/floating.float.npy" "$work/f.npy" "with floats between"
 expect 3 "$precis" quant "$work/floating.onnx" -o "$work/none.onnx" --static --calib "$work/rows.npy" --strict
 has err soft
 
+# Sums that 32 bits might not hold stay in float, which is said; codes of 16 bits are decoded, so that nothing is summed in 32.
+run "$work/many.onnx" "$work/many.npy" "$work/many.float.npy"
+for way in "--static --calib $work/many.npy" --dynamic; do
+    quant many m $way --all-int8
+    json "{n['node']: n.get('reason') for n in j['nodes']} == {'many': 'its products might not fit into a sum of 32 bits', 'few': None}"
+    run "$work/m.onnx" "$work/many.npy" "$work/m.npy"
+    at_least 30 "$work/many.float.npy" "$work/m.npy" "a long sum, $way"
+    expect 3 "$precis" quant "$work/many.onnx" -o "$work/none.onnx" $way --strict
+    has err 'node many .*might not fit into a sum of 32 bits'
+done
+for type in u16 s16; do
+    quant many m --static --calib "$work/many.npy" --activations $type --strict
+    run "$work/m.onnx" "$work/many.npy" "$work/m.npy"
+    at_least 30 "$work/many.float.npy" "$work/m.npy" "a long sum, $type"
+done
+quant many m --weight-only --strict
+run "$work/m.onnx" "$work/many.npy" "$work/m.npy"
+at_least 30 "$work/many.float.npy" "$work/m.npy" "a long sum, weights"
+
 # A bias too large for 32 bits raises its weights' scale.
 quant big_bias b --static --calib "$work/planes.npy"
 json "[n for n in j['nodes'] if n['node'] == 'c'][0].get('weight_raised')"
