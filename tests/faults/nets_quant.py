@@ -121,6 +121,13 @@ def drops():
                        [port("x", F32, ["N", 1, 6])], [port("y", F32, [])], [floats("w", [6, 4], noise(24))]))
 
 
+def switched():
+    """A branch by the contents of an input, beside one whose sizes are open."""
+    branch = lambda op: ("graph", graph([node(op, ["x"], ["z"])], [], [port("z", F32, [])]))
+    return model(graph([node("If", ["rate"], ["m"], name="either", then_branch=branch("Exp"), else_branch=branch("Neg")), node("MatMul", ["m", "w"], ["y"], name="product")],
+                       [port("x", F32, ["N", "T", 6]), port("rate", 9, [])], [port("y", F32, [])], [floats("w", [6, 4], noise(24))]))
+
+
 def gru(way, linear):
     """Two GRUs, one behind the other."""
     ways = 2 if way == "bidirectional" else 1
@@ -182,7 +189,7 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops()), ("switched", switched())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))

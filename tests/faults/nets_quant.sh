@@ -253,6 +253,11 @@ run "$work/drops.q.onnx" "$work/one.npy" "$work/one.q.npy"
 at_least 30 "$work/one.float.npy" "$work/one.q.npy" "a batch of one"
 expect 2 "$precis" run "$work/drops.q.onnx" --input "x=$work/two.npy" --output-dir "$work/dir"
 
+# What depends on an input's contents: sizes would not help.
+expect 3 "$precis" quant "$work/switched.onnx" -o "$work/none.onnx" --dynamic
+has err 'node either (If): rate depends on the contents of rate'
+lacks err 'open sizes'
+
 # What is refused.
 expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static
 has err calib
