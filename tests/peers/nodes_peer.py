@@ -96,7 +96,10 @@ def pairs_of(float_model, q, names):
             nodes = [n for n in q.graph.node if n.op_type not in ("QuantizeLinear", "DequantizeLinear")]
             v = ([o for n in nodes for o in n.output if its(o)] or [n.output[0] for n in nodes if its(n.name)])[-1]
         d = decoded(q, v)
-        out.append(Pair(name, past(float_model, known, name, d != v), v, d))
+        f, owner = past(float_model, known, name, d != v), [n for n in float_model.graph.node if n.name == v]
+        if owner and f not in owner[0].output and not (name in maker and maker[name] is owner[0]):
+            raise LookupError(f"{name} is taken for what {v} gives")
+        out.append(Pair(name, f, v, d))
     return out
 
 
@@ -110,7 +113,10 @@ def compare(net, q_path, feeds, folder, what):
         return [f"{what}: exit {code}: {said}"], 0
     told = {n["name"]: n for n in json.loads(text)["nodes"]}
     float_model, q = onnx.load(net), onnx.load(q_path)
-    pairs = pairs_of(float_model, q, list(told))
+    try:
+        pairs = pairs_of(float_model, q, list(told))
+    except LookupError as e:
+        return [f"{what}: {e}"], 0
     fs, f_names = everything(net)
     qs, q_names = everything(q_path)
     parts = Extractor(onnx.shape_inference.infer_shapes(q))
