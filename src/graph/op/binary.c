@@ -32,10 +32,11 @@ static double floor_mod(double x, double y)
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 
+/* 0 where a size is not known. */
 static int64_t elements(const pcs_value *v)
 {
     int64_t n = 1;
-    for (uint32_t k = 0; k < v->dims; k++) n *= v->shape[k];
+    for (uint32_t k = 0; k < v->dims && n; k++) n = pcs_dim_is_id(v->shape[k]) ? 0 : n * v->shape[k];
     return n;
 }
 

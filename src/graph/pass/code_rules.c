@@ -13,6 +13,18 @@ pcs_clamp pcs_clamps_of(const pcs_op *op)
                                                    : PCS_CLAMP_NONE;
 }
 
+bool pcs_same_count(const pcs_value *a, const pcs_value *b)
+{
+    int64_t known[2] = { 1, 1 };
+    uint32_t i = 0, k = 0;
+    for (;;) { /* the sizes that are not known are the same, one after another */
+        for (; i < a->dims && !pcs_dim_is_id(a->shape[i]); i++) known[0] *= a->shape[i];
+        for (; k < b->dims && !pcs_dim_is_id(b->shape[k]); k++) known[1] *= b->shape[k];
+        if (i == a->dims || k == b->dims) return i == a->dims && k == b->dims && known[0] == known[1];
+        if (a->shape[i++] != b->shape[k++]) return false;
+    }
+}
+
 /* ---- codes of one scale ------------------------------------------------------------------------ */
 
 bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z)

@@ -79,7 +79,7 @@ static bool match(const pcs_fusing *u, const pcs_node *q, pcs_fused *f)
     if (g->values[q->in[0]].dtype != PCS_F32 || !pcs_one_scale(g, q->in[1], q->in[2], &f->scale, &f->to.zero))
         return false;
     f->core = behind_clamps(g, u->nodes, q->in[0], f);
-    if (!f->core || pcs_value_count(&g->values[f->core->out[0]]) != pcs_value_count(y)) return false;
+    if (!f->core || !pcs_same_count(&g->values[f->core->out[0]], y)) return false;
     if (!match_rule(u, pcs_code_rules, f)) return false;
     for (uint32_t i = 0; i < f->n_in && f->rule->plain; i++)
         if (f->in[i].scale != f->scale || f->in[i].zero != f->to.zero || g->values[f->in[i].value].dtype != y->dtype ||

@@ -148,7 +148,7 @@ static const pcs_node *scaled(const precis_graph *g, const pcs_node *n, precis_v
         const int64_t columns = g->values[p->in[1]].shape[1];
         const bool one = s->dtype == PCS_F32 && pcs_value_sized(s) && pcs_value_count(s) == 1 && s->dims <= 2;
         if (!one && !by_column(g, n->in[1 - side], columns)) continue;
-        if (pcs_value_count(&g->values[n->out[0]]) != pcs_value_count(&g->values[n->in[side]])) continue;
+        if (!pcs_same_count(&g->values[n->out[0]], &g->values[n->in[side]])) continue;
         *scale = n->in[1 - side];
         return p;
     }
@@ -164,7 +164,7 @@ static precis_status fuse_at(precis_graph *g, size_t at)
             const pcs_node *times = pcs_node_making(g, g->nodes, n.in[side]), *p = scaled(g, times, &scale);
             const pcs_value *b = &g->values[n.in[1 - side]];
             if (p && pcs_value_is_known(b) && by_column(g, n.in[1 - side], g->values[p->in[1]].shape[1]) &&
-                pcs_value_count(&g->values[n.out[0]]) == pcs_value_count(&g->values[n.in[side]]))
+                pcs_same_count(&g->values[n.out[0]], &g->values[n.in[side]]))
                 return replace_product(g, at, p, scale, n.in[1 - side]);
         }
     const pcs_node *p = scaled(g, &n, &scale);

@@ -124,7 +124,7 @@ static bool match_scores(const precis_graph *g, precis_value s, found *f)
 static int64_t batches(const pcs_value *v)
 {
     int64_t n = 1;
-    for (uint32_t i = 0; i + 2 < v->dims; i++) n *= v->shape[i];
+    for (uint32_t i = 0; i + 2 < v->dims; i++) n *= pcs_dim_is_id(v->shape[i]) ? 0 : v->shape[i];
     return n;
 }
 
