@@ -154,6 +154,15 @@ static int quant_options(cli *c, precis_net_quant_options *o)
     return -1;
 }
 
+/* Contents that a node asks for are not given with sizes, unless it is this input's that it asks for: they may be its
+ * sizes. */
+static bool of_others(const char *why, const char *name)
+{
+    const char *of = strstr(why, "depends on the contents of "), *end = of ? strstr(of, ", which") : NULL;
+    const char *at = of ? strstr(of, name) : NULL;
+    return end && (!at || at > end);
+}
+
 /* Why a net has no graph, and what would help where its file leaves sizes open. */
 static int open_sizes(cli *c, precis_net *net, precis_status st)
 {
@@ -166,7 +175,7 @@ static int open_sizes(cli *c, precis_net *net, precis_status st)
     for (size_t i = 0; of_sizes && i < precis_net_inputs(net); i++)
         if (!precis_net_input(net, i, &port))
             for (uint32_t d = 1; d < port.dims; d++)
-                if (port.shape[d] < 0)
+                if (port.shape[d] < 0 && !of_others(why, port.name))
                     return cli_error(c,
                                      "%s; input %s has open sizes: give those that cannot stay open (--size 224, "
                                      "--size 48x320: in their order, without the first dimension; --size NAME=N,...)",

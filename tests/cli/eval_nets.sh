@@ -58,6 +58,11 @@ eval_net 0 one_scale --against "$f/outliers.onnx" --data "$f/x.npy" --nodes
 figures one_scale
 expect 0 "$precis" eval "$f/narrow.onnx" --against "$f/deep.onnx" --data "$f/x.npy" --nodes
 has out "h: clipped"
+for way in "static --static --calib $f/x.npy" "dynamic --dynamic" "weights --weight-only"; do
+    expect 0 "$precis" quant "$f/folded.onnx" ${way#* } --no-speed -o "$f/folded_${way%% *}.onnx"
+    eval_net 0 "folded_${way%% *}" --against "$f/folded.onnx" --data "$f/x.npy" --nodes
+    figures "folded_${way%% *}"
+done
 eval_net 2 good --data "$f/x.npy" --nodes
 eval_net 2 good --against "$f/deep.onnx" --data "$f/x.npy" --labels "$f/y.npy" --nodes
 

@@ -39,6 +39,26 @@ def floating():
     return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, ["N", 3, 4])], ints))
 
 
+def thin():
+    """Matrices of one column and of one row: all inputs of an output are one block, and all blocks one number."""
+    ints = [floats("w", [6, 1], noise(6)), floats("v", [1, 5], noise(5)), floats("b", [5], noise(5))]
+    nodes = [node("MatMul", ["x", "w"], ["a"], name="column"), node("MatMul", ["a", "v"], ["m"], name="row"), node("Add", ["m", "b"], ["y"], name="bias")]
+    return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, ["N", 3, 5])], ints))
+
+
+def small_codes():
+    """8-bit floats along an axis that is not the usual one, and blocks that are as long as the axis, or all of x."""
+    f8 = lambda name, shape: tensor(name, 17, shape, b"\0" * math.prod(shape))
+    s = lambda name, shape: floats(name, shape, [.01 + .001 * i for i in range(math.prod(shape))])
+    pair = lambda x, y, name, **a: [node("QuantizeLinear", [x, f"s{name}", f"z{name}"], [f"q{name}"], name=f"to_{name}", **a),
+                                    node("DequantizeLinear", [f"q{name}", f"s{name}", f"z{name}"], [y], name=f"from_{name}", **a)]
+    nodes = [*pair("x", "a", "1", axis=2), *pair("a", "b", "2", axis=1, block_size=3), node("Reshape", ["b", "flat"], ["c"]), *pair("c", "d", "3", axis=0, block_size=144),
+             *pair("d", "e", "4", axis=0, block_size=48), node("Reshape", ["e", "back"], ["y"])]
+    ints = [s("s1", [6]), f8("z1", [6]), s("s2", [8, 1, 6]), f8("z2", [8, 1, 6]), s("s3", [1, 1]), f8("z3", [1, 1]), s("s4", [3, 1]), f8("z4", [3, 1]),
+            longs("flat", [144, 1]), longs("back", [8, 3, 6])]
+    return model(graph(nodes, [port("x", F32, [8, 3, 6])], [port("y", F32, [8, 3, 6])], ints), opset=21, ir=10)
+
+
 def big_bias():
     """A bias that 32 bits do not hold at the scale that tiny weights would have."""
     ints = [floats("w", [2, 2, 1, 1], [1e-9, 2e-9, .5, .25]), floats("b", [2], [40.0, 1.0])]
@@ -54,6 +74,14 @@ def long_sum():
     return model(graph([node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["d"]),
                         node("DequantizeLinear", ["w", "sw", "zw"], ["v"]), node("MatMul", ["d", "v"], ["y"], name="long")],
                        [port("x", F32, ["N", k])], [port("y", F32, ["N", 1])], ints))
+
+
+def many():
+    """70,000 products for each result, and a small one behind them."""
+    k = 70000
+    ints = [floats("w", [2, k], [.01 * ((i * 37) % 19 - 9) for i in range(2 * k)]), floats("b", [2], [.5, -.5]), floats("v", [2, 3], noise(6))]
+    return model(graph([node("Gemm", ["x", "w", "b"], ["a"], name="many", transB=1), node("MatMul", ["a", "v"], ["y"], name="few")],
+                       [port("x", F32, ["N", k])], [port("y", F32, ["N", 3])], ints))
 
 
 def nan_weights():
@@ -91,6 +119,13 @@ def drops():
     """Squeeze without axes of a batch without a size: what it drops depends on the batch."""
     return model(graph([node("MatMul", ["x", "w"], ["m"], name="first"), node("Squeeze", ["m"], ["y"], name="drops")],
                        [port("x", F32, ["N", 1, 6])], [port("y", F32, [])], [floats("w", [6, 4], noise(24))]))
+
+
+def switched():
+    """A branch by the contents of an input, beside one whose sizes are open."""
+    branch = lambda op: ("graph", graph([node(op, ["x"], ["z"])], [], [port("z", F32, [])]))
+    return model(graph([node("If", ["rate"], ["m"], name="either", then_branch=branch("Exp"), else_branch=branch("Neg")), node("MatMul", ["m", "w"], ["y"], name="product")],
+                       [port("x", F32, ["N", "T", 6]), port("rate", 9, [])], [port("y", F32, [])], [floats("w", [6, 4], noise(24))]))
 
 
 def gru(way, linear):
@@ -154,11 +189,12 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops()), ("switched", switched())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
     put("eval", (16, 3, 8, 8))
+    put("many", (3, 70000))
     put("one", (1, 1, 6))
     put("two", (2, 1, 6))
     put("rows", (8, 3, 6))

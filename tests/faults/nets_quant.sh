@@ -29,8 +29,8 @@ ops() { # ops FILE.onnx TEXT ...: words that the list of ops must have
 }
 
 # Written as it is: the same bits, and ops that engines fuse.
-for net in small floating big_bias shapes recurrent lstm; do
-    case $net in small) x=eval ;; floating | recurrent | lstm) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
+for net in small floating thin codes big_bias shapes recurrent lstm; do
+    case $net in small) x=eval ;; floating | thin | codes | recurrent | lstm) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
     run "$work/$net.onnx" "$work/$x.npy" "$work/$net.float.npy"
     expect 0 "$precis" convert "$work/$net.onnx" -o "$work/$net.out.onnx" --json
     json "j['opset'] >= 13 and j['nodes'] > 0"
@@ -156,6 +156,18 @@ for type in int8 int4 fp8; do
     at_least 14 "$work/floating.float.npy" "$work/w.npy" "weights $type"
 done
 
+# Weights of one row and one column in blocks of every kind.
+for type in int8 int4 int2 fp8; do
+    for group in "" 16; do
+        [ -z "$group" ] || [ $type = int4 ] || [ $type = int2 ] || continue
+        quant thin w --weight-only --weights $type ${group:+--group $group}
+        json "all(n['state'] == 'integers' for n in j['nodes'] if n['op'] == 'matmul')"
+        run "$work/w.onnx" "$work/rows.npy" "$work/w.npy"
+        case $type in int2) least=3 ;; int4) least=16 ;; *) least=24 ;; esac
+        at_least $least "$work/thin.float.npy" "$work/w.npy" "thin matrices, weights $type $group"
+    done
+done
+
 quant recurrent r --weight-only
 json "[n for n in j['nodes'] if n['op'] == 'recurrent'][0]['method'].startswith('weights')"
 run "$work/r.onnx" "$work/rows.npy" "$work/r.npy"
@@ -207,6 +219,25 @@ at_least 28 "$work/floating.float.npy" "$work/f.npy" "with floats between"
 expect 3 "$precis" quant "$work/floating.onnx" -o "$work/none.onnx" --static --calib "$work/rows.npy" --strict
 has err soft
 
+# Sums that 32 bits might not hold stay in float, which is said; codes of 16 bits are decoded, so that nothing is summed in 32.
+run "$work/many.onnx" "$work/many.npy" "$work/many.float.npy"
+for way in "--static --calib $work/many.npy" --dynamic; do
+    quant many m $way --all-int8
+    json "{n['node']: n.get('reason') for n in j['nodes']} == {'many': 'its products might not fit into a sum of 32 bits', 'few': None}"
+    run "$work/m.onnx" "$work/many.npy" "$work/m.npy"
+    at_least 30 "$work/many.float.npy" "$work/m.npy" "a long sum, $way"
+    expect 3 "$precis" quant "$work/many.onnx" -o "$work/none.onnx" $way --strict
+    has err 'node many .*might not fit into a sum of 32 bits'
+done
+for type in u16 s16; do
+    quant many m --static --calib "$work/many.npy" --activations $type --strict
+    run "$work/m.onnx" "$work/many.npy" "$work/m.npy"
+    at_least 30 "$work/many.float.npy" "$work/m.npy" "a long sum, $type"
+done
+quant many m --weight-only --strict
+run "$work/m.onnx" "$work/many.npy" "$work/m.npy"
+at_least 30 "$work/many.float.npy" "$work/m.npy" "a long sum, weights"
+
 # A bias too large for 32 bits raises its weights' scale.
 quant big_bias b --static --calib "$work/planes.npy"
 json "[n for n in j['nodes'] if n['node'] == 'c'][0].get('weight_raised')"
@@ -221,6 +252,11 @@ run "$work/drops.onnx" "$work/one.npy" "$work/one.float.npy"
 run "$work/drops.q.onnx" "$work/one.npy" "$work/one.q.npy"
 at_least 30 "$work/one.float.npy" "$work/one.q.npy" "a batch of one"
 expect 2 "$precis" run "$work/drops.q.onnx" --input "x=$work/two.npy" --output-dir "$work/dir"
+
+# What depends on an input's contents: sizes would not help.
+expect 3 "$precis" quant "$work/switched.onnx" -o "$work/none.onnx" --dynamic
+has err 'node either (If): rate depends on the contents of rate'
+lacks err 'open sizes'
 
 # What is refused.
 expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static

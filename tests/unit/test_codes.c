@@ -219,6 +219,36 @@ static void test_fused(void **state)
     for (uint64_t seed = 1; seed <= 60; seed++) same_fused(build, seed, seed % 2 ? PCS_U8 : PCS_I8, "fuse_codes");
 }
 
+/* Convolutions of lines: grouped, depthwise, strided, dilated, with different pads at both ends. */
+static precis_value line_conv(maker *m, precis_value x, int64_t outs)
+{
+    const int64_t channels = m->g->values[x].shape[1], kernel = m->g->values[x].shape[2] < 7 ? 1 : 1 + pick(m, 3),
+                  groups = !outs ? channels : channels % 2 == 0 && outs % 2 == 0 && pick(m, 2) ? 2 : 1,
+                  n = outs ? outs : channels, shape[] = { n, channels / groups, kernel };
+    const int64_t pads[] = { pick(m, (uint32_t)kernel), pick(m, (uint32_t)kernel) }, stride = 1 + pick(m, 2),
+                  dilation = 1 + pick(m, 2);
+    const precis_attr attrs[] = { precis_attr_list("strides", 1, &stride), precis_attr_list("pads", 2, pads),
+                                  precis_attr_list("dilations", 1, &dilation), precis_attr_int("groups", groups),
+                                  { 0 } };
+    const precis_value in[] = { x, weights(m, 3, shape), bias(m, n) };
+    return round_trip(m, clamped(m, precis_graph_node(m->g, "conv", "conv", attrs, pick(m, 2) + 2, in)));
+}
+
+static precis_value lines(maker *m, precis_value *in)
+{
+    const int64_t shape[] = { 1 + pick(m, 2), 2 + pick(m, 8), 9 + pick(m, 30) };
+    *in = precis_graph_input(m->g, "x", 3, shape);
+    precis_value x = line_conv(m, round_trip(m, *in), 2 * (1 + pick(m, 12)));
+    x = line_conv(m, x, pick(m, 2) ? 0 : 1 + pick(m, 20));
+    return line_conv(m, x, 1 + pick(m, 20));
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 80; seed++) same_fused(lines, seed, seed % 2 ? PCS_U8 : PCS_I8, "fuse_codes");
+}
+
 /* A product of rows, along the last of up to four dimensions, whose numbers or codes are wanted. */
 static precis_value rows_times(maker *m, precis_value *in)
 {
@@ -338,6 +368,7 @@ static void test_dynamic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_fused), cmocka_unit_test(test_rows),
-                                        cmocka_unit_test(test_any_scale), cmocka_unit_test(test_dynamic) };
+                                        cmocka_unit_test(test_lines), cmocka_unit_test(test_any_scale),
+                                        cmocka_unit_test(test_dynamic) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

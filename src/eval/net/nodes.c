@@ -25,7 +25,7 @@ static const char *node_name(const precis_graph *g, precis_value v)
     return g->values[v].node < 0 ? NULL : g->nodes[g->values[v].node].name;
 }
 
-/* The last value of that name; and the last one whose node, or which itself, has the name of a node. */
+/* The last value of that name. */
 static precis_value find(const pcs_netfile_graph *g, const char *name)
 {
     for (size_t i = g->n_names; i-- > 0;)
@@ -33,13 +33,32 @@ static precis_value find(const pcs_netfile_graph *g, const char *name)
     return -1;
 }
 
-static precis_value find_node(const pcs_netfile_graph *g, const char *node)
+/* Which result of its node a value is. */
+static uint32_t place(const precis_graph *g, precis_value v)
 {
-    for (size_t i = g->n_names; node && i-- > 0;) {
-        const char *own = node_name(g->graph, g->names[i].value);
-        if (!strcmp(g->names[i].name, node) || (own && !strcmp(own, node))) return g->names[i].value;
+    const pcs_node *n = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
+    uint32_t k = 0;
+    while (n && k < n->n_out && n->out[k] != v) k++;
+    return k;
+}
+
+/* How a net of other names has a value: files of precis call a value as its node, and where a node took in those behind
+ * it, as the last of them (named); the node itself has its first name (not named). Of several results the same one. */
+static precis_value find_node(const pcs_netfile_graph *q, const precis_graph *f, precis_value v, bool named)
+{
+    const char *node = node_name(f, v);
+    for (size_t i = q->n_names; node && i-- > 0;) {
+        const precis_value x = q->names[i].value;
+        const char *own = named ? q->names[i].name : node_name(q->graph, x);
+        if (own && !strcmp(own, node) && place(q->graph, x) == place(f, v)) return x;
     }
     return -1;
+}
+
+static precis_value find_any(const pcs_netfile_graph *q, const precis_graph *f, precis_value v)
+{
+    const precis_value x = find_node(q, f, v, true);
+    return x < 0 ? find_node(q, f, v, false) : x;
 }
 
 /* What reads a value, by its op; -1: nothing does. */
@@ -73,7 +92,7 @@ static precis_value past_fused(const pcs_netfile_graph *f, const pcs_netfile_gra
         const pcs_value *a = &g->values[v], *b = &g->values[next];
         const bool same = a->dims == b->dims && !memcmp(a->shape, b->shape, a->dims * sizeof *a->shape);
         if (others || !same || (!codes && !reader->op->by_channel)) return named;
-        if ((name && find(q, name) >= 0) || find_node(q, node_name(g, next)) >= 0) return named;
+        if ((name && find(q, name) >= 0) || find_any(q, g, next) >= 0) return named;
         v = next;
         if (name) named = next;
     }
@@ -172,8 +191,8 @@ static precis_status pair_up(precis_node_errors *e, const char *name, precis_val
 
 static int by_step(const void *a, const void *b)
 {
-    const pcs_node_pair *x = a, *y = b;
-    return x->step_d < y->step_d ? -1 : x->step_d > y->step_d;
+    const pcs_node_pair *x = a, *y = b; /* of one step: the result first, then what is seen of it in other shapes */
+    return x->step_d < y->step_d ? -1 : x->step_d > y->step_d ? 1 : x->q < y->q ? -1 : x->q > y->q;
 }
 
 static precis_status match_nodes(precis_node_errors *e)
@@ -186,12 +205,12 @@ static precis_status match_nodes(precis_node_errors *e)
             if (!strcmp(e->q.file->inputs[k].name, name))
                 st = pair_up(e, name, f->inputs[i], q->inputs[k], (long)i);
     }
-    for (int by_node = 0; by_node < 2; by_node++) /* names of values first: a node may have taken its neighbour's */
+    for (int by = 0; by < 3; by++) /* names of values first, and a node's last: a value has one that is more its own */
         for (size_t i = 0; i < f->n_names && !st; i++) {
             const precis_value v = f->names[i].value;
             if (f->graph->values[v].node < 0) continue;
             st = pair_up(e, f->names[i].name, v,
-                         by_node ? find_node(q, node_name(f->graph, v)) : find(q, f->names[i].name), -1);
+                         by ? find_node(q, f->graph, v, by == 1) : find(q, f->names[i].name), -1);
         }
     if (e->n) qsort(e->pairs, e->n, sizeof *e->pairs, by_step);
     if (!st && !e->n)

@@ -292,13 +292,6 @@ static bool fits(const precis_graph *g, const pcs_node *nodes, const pcs_fused *
     return ok;
 }
 
-static const precis_attr *attr_of(const pcs_node *n, const char *name)
-{
-    for (uint32_t i = 0; i < pcs_op_attrs(n->op); i++)
-        if (!strcmp(n->op->attrs[i].name, name)) return &n->attr[i];
-    return NULL;
-}
-
 static precis_value bias_of(const pcs_node *n) { return n->n_in > 2 ? n->in[2] : -1; }
 
 /* A bias that is numbers is added to numbers as it is; -1: there is none, or it begins the sums. */
@@ -324,32 +317,66 @@ static precis_value padded_bias(precis_graph *g, precis_value bias, size_t outs)
     return v;
 }
 
+static precis_value in_shape(precis_graph *g, const char *name, precis_value x, uint32_t dims, const int64_t *shape)
+{
+    const precis_value in[] = { x, pcs_code_constant(g, "shape", PCS_I64, dims, shape) };
+    return precis_graph_node(g, name, "reshape", NULL, 2, in);
+}
+
+/* A convolution of lines is one of planes that are one high. */
 static bool match_conv(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
 {
     const pcs_node *n = f->core;
+    const pcs_value *x = &g->values[n->in[0]];
     f->n_in = 1;
-    return g->values[n->in[0]].dims == 4 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
+    f->plain = x->dims == 3;
+    return (x->dims == 4 || (f->plain && pcs_value_sized(x))) && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
            fits(g, nodes, f, n->in[1], false, bias_of(n));
+}
+
+static precis_attr of_planes(const pcs_fused *f, const char *name, int64_t across, int64_t *room)
+{
+    const precis_attr *a = pcs_node_attr(f->core, name);
+    for (uint32_t i = 0; i < a->n && f->plain; i++) room[2 * i] = across, room[2 * i + 1] = a->list[i];
+    return f->plain ? precis_attr_list(name, 2 * a->n, room) : *a;
+}
+
+/* x as planes, U8 and channels last; and back. */
+static precis_value as_planes(precis_graph *g, const pcs_node *n, precis_value x)
+{
+    const int64_t *of = g->values[x].shape, shape[] = { of[0], of[1], 1, of[2] };
+    const precis_value planes = in_shape(g, n->name, x, 4, shape);
+    return precis_graph_node(g, n->name, "codes_layout", NULL, 1, &planes);
+}
+
+static precis_value as_lines(precis_graph *g, const pcs_fused *f, precis_value y)
+{
+    const precis_attr attrs[] = { precis_attr_int("last", 0), precis_attr_int("to", f->type), { 0 } };
+    const precis_value planes = precis_graph_node(g, f->core->name, "codes_layout", attrs, 1, &y);
+    int64_t shape[3];
+    memcpy(shape, g->values[f->core->out[0]].shape, sizeof shape);
+    return in_shape(g, f->core->name, planes, 3, shape);
 }
 
 static precis_value make_conv(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
 {
     const pcs_node *n = f->core;
     const pcs_value w = g->values[n->in[1]];
-    const int64_t kernel[] = { w.shape[2], w.shape[3] }, groups = attr_of(n, "groups")->integer;
+    const int64_t kernel[] = { f->plain ? 1 : w.shape[2], w.shape[f->plain ? 2 : 3] };
+    const int64_t groups = pcs_node_attr(n, "groups")->integer;
     const size_t taps = (size_t)(kernel[0] * kernel[1]);
     packing p = { .g = g, .nodes = nodes, .f = f, .bias = bias_of(n), .groups = (size_t)groups };
     operands o;
+    int64_t room[8];
     if (!pcs_code_weights_of(g, nodes, n->in[1], false, &p.w)) return -1;
     if (groups > 1 && w.shape[1] == 1 && groups == w.shape[0])
         p.height = (size_t)kernel[0], p.kernel = (size_t)kernel[1];
     const bool ok = pack(&p, taps, &o);
     pcs_free(g->ctx, p.w.scale);
     if (!ok) return g->error ? -1 : pcs_graph_fail(g, PRECIS_EINVAL, "node %s: its bias does not fit", n->name);
-    const precis_attr *lists[] = { attr_of(n, "strides"), attr_of(n, "pads"), attr_of(n, "dilations") };
-    const precis_attr attrs[] = { *lists[0],
-                                  *lists[1],
-                                  *lists[2],
+    const precis_attr attrs[] = { of_planes(f, "strides", 1, room),
+                                  of_planes(f, "pads", 0, room + 2),
+                                  of_planes(f, "dilations", 1, room + 6),
                                   precis_attr_list("kernel", 2, kernel),
                                   precis_attr_int("groups", groups),
                                   precis_attr_int("channels", w.shape[0]),
@@ -358,8 +385,9 @@ static precis_value make_conv(precis_graph *g, const pcs_node *nodes, const pcs_
                                   precis_attr_int("lo", f->to.lo),
                                   precis_attr_int("hi", f->to.hi),
                                   { 0 } };
-    return precis_graph_node(g, n->name, "codes_conv", attrs, 5,
-                             (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
+    const precis_value all[] = { f->plain ? as_planes(g, n, in[0]) : in[0], o.w, o.first, o.sums, o.factor };
+    const precis_value y = precis_graph_node(g, n->name, "codes_conv", attrs, 5, all);
+    return f->plain ? as_lines(g, f, y) : y;
 }
 
 /* A vector with an element for each number of y's last dimension. */
@@ -381,12 +409,6 @@ static bool match_linear(const precis_graph *g, const pcs_node *nodes, pcs_fused
     return g->values[n->in[1]].dims == 2 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
            (added_bias(g, f) < 0 ? fits(g, nodes, f, n->in[1], columns, bias_of(n))
                                  : fits(g, nodes, f, n->in[1], columns, -1) && is_line(g, bias_of(n), n->out[0]));
-}
-
-static precis_value in_shape(precis_graph *g, const char *name, precis_value x, uint32_t dims, const int64_t *shape)
-{
-    const precis_value in[] = { x, pcs_code_constant(g, "shape", PCS_I64, dims, shape) };
-    return precis_graph_node(g, name, "reshape", NULL, 2, in);
 }
 
 /* The rows of x, U8. */
@@ -460,83 +482,6 @@ static precis_value make_add(precis_graph *g, const pcs_node *nodes, const pcs_f
     return precis_graph_node(g, f->core->name, "codes_add", attrs, 2, in);
 }
 
-/* Windows that hold at least one element each: padding is less than the kernel. */
-static bool small_pads(const pcs_node *n)
-{
-    const precis_attr *pads = attr_of(n, "pads"), *kernel = attr_of(n, "kernel");
-    for (uint32_t i = 0; i < pads->n; i++)
-        if (pads->list[i] >= kernel->list[i % kernel->n]) return false;
-    return attr_of(n, "ceil")->integer == 0;
-}
-
-static bool match_pool(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
-{
-    const pcs_node *n = f->core;
-    const char *kind = attr_of(n, "kind")->text;
-    f->n_in = 1;
-    if (g->values[n->in[0]].dims != 4 || kind[1] == 'p' || !small_pads(n) ||
-        !pcs_coded_of(g, nodes, n->in[0], &f->in[0]))
-        return false;
-    /* The largest code is the largest number's, where both scales are one. */
-    return kind[1] == 'e' ||
-           (f->in[0].scale == f->scale && f->in[0].zero == f->to.zero && f->to.lo == 0 && f->to.hi == 255);
-}
-
-static precis_value pool_node(precis_graph *g, const pcs_fused *f, const precis_attr *window, precis_value in)
-{
-    const precis_attr attrs[] = { window[0],
-                                  window[1],
-                                  window[2],
-                                  window[3],
-                                  window[4],
-                                  window[5],
-                                  window[6],
-                                  precis_attr_real("scale_in", (double)f->in[0].scale),
-                                  precis_attr_int("zero_in", f->in[0].zero),
-                                  precis_attr_real("scale", (double)f->scale),
-                                  precis_attr_int("zero", f->to.zero),
-                                  precis_attr_int("lo", f->to.lo),
-                                  precis_attr_int("hi", f->to.hi),
-                                  { 0 } };
-    return precis_graph_node(g, f->core->name, "codes_pool", attrs, 1, &in);
-}
-
-static precis_value make_pool(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
-{
-    (void)nodes;
-    return pool_node(g, f, f->core->attr, in[0]);
-}
-
-/* The mean over height and width. */
-static bool match_reduce(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
-{
-    const pcs_node *n = f->core;
-    const precis_attr *axes = attr_of(n, "axes");
-    const char *kind = attr_of(n, "kind")->text;
-    f->n_in = 1;
-    if (g->values[n->in[0]].dims != 4 || axes->n != 2 || kind[0] != 'm' || kind[1] != 'e' ||
-        !attr_of(n, "keep")->integer)
-        return false;
-    const uint32_t a = pcs_axis(axes->list[0], 4), b = pcs_axis(axes->list[1], 4);
-    if (a + b != 5 || (a != 2 && a != 3) || !pcs_coded_of(g, nodes, n->in[0], &f->in[0])) return false;
-    const int64_t *shape = g->values[f->in[0].value].shape;
-    return shape[2] > 0 && shape[3] > 0;
-}
-
-static precis_value make_reduce(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
-{
-    (void)nodes;
-    const int64_t *shape = g->values[f->in[0].value].shape, kernel[] = { shape[2], shape[3] };
-    const precis_attr window[] = { precis_attr_list("strides", 2, kernel),
-                                   precis_attr_list("pads", 0, NULL),
-                                   precis_attr_list("dilations", 0, NULL),
-                                   precis_attr_list("kernel", 2, kernel),
-                                   precis_attr_text("kind", "mean"),
-                                   precis_attr_int("ceil", 0),
-                                   precis_attr_int("all", 0) };
-    return pool_node(g, f, window, in[0]);
-}
-
 /* Elements only move: the node itself, of codes. */
 static bool match_move(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
 {
@@ -572,8 +517,8 @@ const pcs_code_rule pcs_code_rules[] = {
     { &pcs_op_product, pcs_match_matmul_of_codes, pcs_make_matmul_of_codes, false, false },
     { &pcs_op_add, match_add, make_add, false, false },
     { &pcs_op_mul, pcs_match_mul_of_codes, pcs_make_mul_of_codes, false, false },
-    { &pcs_op_pool, match_pool, make_pool, false, false },
-    { &pcs_op_reduce, match_reduce, make_reduce, false, false },
+    { &pcs_op_pool, pcs_match_pool_of_codes, pcs_make_pool_of_codes, false, false },
+    { &pcs_op_reduce, pcs_match_mean_of_codes, pcs_make_mean_of_codes, false, false },
     { &pcs_op_reshape, match_move, make_move, true, false },
     { &pcs_op_transpose, match_move, make_move, true, false },
     { &pcs_op_slice, match_move, make_move, true, false },

@@ -51,6 +51,12 @@ bool pcs_match_matmul_of_codes(const precis_graph *g, const pcs_node *nodes, pcs
 precis_value pcs_make_matmul_of_codes(precis_graph *g, const pcs_node *nodes, const pcs_fused *f,
                                       const precis_value *in);
 
+/* Rules of code_pools.c. */
+bool pcs_match_pool_of_codes(const precis_graph *g, const pcs_node *nodes, pcs_fused *f);
+precis_value pcs_make_pool_of_codes(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in);
+bool pcs_match_mean_of_codes(const precis_graph *g, const pcs_node *nodes, pcs_fused *f);
+precis_value pcs_make_mean_of_codes(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in);
+
 /* An op that only holds a number within a constant limit. */
 typedef enum { PCS_CLAMP_NONE, PCS_CLAMP_BELOW, PCS_CLAMP_ABOVE } pcs_clamp;
 pcs_clamp pcs_clamps_of(const pcs_op *op);
@@ -59,6 +65,13 @@ pcs_clamp pcs_clamps_of(const pcs_op *op);
 static inline const pcs_node *pcs_node_making(const precis_graph *g, const pcs_node *nodes, precis_value v)
 {
     return g->values[v].node < 0 ? NULL : &nodes[g->values[v].node];
+}
+/* The attribute of that name; NULL: the op has none. */
+static inline const precis_attr *pcs_node_attr(const pcs_node *n, const char *name)
+{
+    for (uint32_t i = 0; i < pcs_op_attrs(n->op); i++)
+        if (!strcmp(n->op->attrs[i].name, name)) return &n->attr[i];
+    return NULL;
 }
 /* A constant scale and zero point of all of a value of codes. */
 bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z);

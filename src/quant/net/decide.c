@@ -60,6 +60,14 @@ static bool can(const deciding *d, size_t i)
     }
 }
 
+/* Why a node that could run in integers does not; NULL: it does. */
+static const char *left_in_float(const precis_net_quant *q, size_t i)
+{
+    const char *why = pcs_net_kept_float(q, i);
+    if (why || q->nodes[i].kind != PCS_CODES_MULTIPLY || pcs_net_sum_fits(q, &q->g->nodes[i])) return why;
+    return "its products might not fit into a sum of 32 bits";
+}
+
 static void forwards(deciding *d)
 {
     precis_net_quant *q = d->q;
@@ -68,7 +76,7 @@ static void forwards(deciding *d)
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         const pcs_node *n = &q->g->nodes[i];
         q->nodes[i].kind = pcs_code_place_of(q->g, n);
-        if ((q->nodes[i].why = pcs_net_kept_float(q, i)) != NULL) q->nodes[i].kind = PCS_CODES_FLOAT;
+        if ((q->nodes[i].why = left_in_float(q, i)) != NULL) q->nodes[i].kind = PCS_CODES_FLOAT;
         if (!can(d, i)) continue;
         q->nodes[i].state = PCS_NODE_WHOLE;
         q->values[n->out[0]].available = true;
@@ -203,7 +211,7 @@ static void decide_products(precis_net_quant *q)
         pcs_net_node *m = &q->nodes[i];
         const pcs_node *n = &q->g->nodes[i];
         m->kind = pcs_code_place_of(q->g, n);
-        if ((m->why = pcs_net_kept_float(q, i)) != NULL) continue;
+        if ((m->why = left_in_float(q, i)) != NULL) continue;
         if (m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n)) m->state = PCS_NODE_WHOLE;
         else if (!is_number(q->g, n->out[0])) m->state = PCS_NODE_SHAPE;
         else m->why = "is no product with constant weights";

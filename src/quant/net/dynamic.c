@@ -138,6 +138,8 @@ precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pc
     precis_value y = make2(&m, "mul", real, make2(&m, "mul", x[1], spread(&m, s, conv, dims)));
     if (y >= 0) y = with_bias(&m, y, bias, conv);
     if (y < 0) return q->g->error ? q->g->error : PRECIS_ENOMEM;
+    q->g->nodes[q->g->values[y].node].name = old->name; /* by which others know the node, and its result */
+    q->g->values[y].name = q->g->values[old->out[0]].name;
     q->map[old->out[0]] = y;
     return PRECIS_OK;
 }

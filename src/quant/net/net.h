@@ -131,6 +131,8 @@ typedef struct pcs_net_weight {
     bool matrix;       /* groups of inputs stand along the other dimension of a matrix */
 } pcs_net_weight;
 bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight *out);
+/* Can 32 bits hold whatever its products of codes sum up to? */
+bool pcs_net_sum_fits(const precis_net_quant *q, const pcs_node *n);
 /* Weights of a node as from_codes of a constant, and its bias as from_codes of I32 sums at s_x * s_w. x: the parameters
  * of its input, NULL: it has none. */
 precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value);

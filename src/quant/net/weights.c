@@ -106,11 +106,21 @@ static precis_status choose_scales(precis_net_quant *q, const layout *l, pcs_qpa
     return any ? pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name) : PRECIS_OK;
 }
 
-/* Products that are summed for one result: as many times 255 * 127 at most. */
+/* Products of codes that are summed for one result: as many times 255 * 127 at most. Codes of 16 bits are decoded by
+ * every engine that takes the file, so that no sum of theirs is of 32 bits. */
 static double most_of_sum(const precis_net_quant *q, const layout *l)
 {
     const double codes = (double)q->activations.high - (double)q->activations.low;
+    if (q->mode == PCS_NET_WEIGHTS || pcs_dtype_bytes(q->activation_type) != 1) return 0;
     return (double)l->outer * (double)l->inner * codes * (double)q->weights.high;
+}
+
+bool pcs_net_sum_fits(const precis_net_quant *q, const pcs_node *n)
+{
+    pcs_net_weight f;
+    if (!pcs_net_weight_of(q->g, n, &f)) return true;
+    const layout l = lay_out_by(&q->g->values[n->in[f.input]], f.axis);
+    return most_of_sum(q, &l) < SUM_MOST;
 }
 
 /* A bias must fit into 32 bits beside the products; where it does not, the weights' scale is raised until it does. A
@@ -291,9 +301,6 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     const pcs_value b = bias ? q->g->values[n->in[n->op->bias]] : (pcs_value){ .node = -1 };
     const bool fits = n->op->bias && (!bias || (pcs_value_is_known(&b) && b.shape[0] == l.channels)) &&
                       !n->op->channel_axis;
-    if (x && most_of_sum(q, &l) >= SUM_MOST)
-        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "node %s: %lld products might not fit into a sum of 32 bits",
-                        n->name, (long long)(l.outer * l.inner));
     pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
     if (!p) return PRECIS_ENOMEM;
     precis_status st = choose_scales(q, &l, p, w.name);

@@ -55,6 +55,22 @@ static int64_t opset_of(pcs_dtype d, bool block)
     return block || bits == 16 ? 21 : !pcs_dtype_whole(d) ? 19 : 13;
 }
 
+typedef struct {
+    precis_attr list[4]; /* the last one has no name */
+} codes_attrs;
+
+/* What the form says beside scales. A matrix whose inputs are one block has blocks, too (its scale is a matrix). */
+static codes_attrs attrs_of(const pcs_node *n, bool saturates, uint32_t axis, bool one)
+{
+    const bool block = n->attr[BLOCK].integer > 0;
+    codes_attrs a = { 0 };
+    uint32_t k = 0;
+    if (block || !one) a.list[k++] = precis_attr_int("axis", block ? n->attr[AXIS].integer : axis);
+    if (block) a.list[k++] = precis_attr_int("block_size", n->attr[BLOCK].integer);
+    if (saturates) a.list[k++] = precis_attr_int("saturate", n->attr[SATURATE].integer);
+    return a;
+}
+
 precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
 {
     const bool to = row->onnx[0] == 'Q';
@@ -63,7 +79,6 @@ precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lowe
     const bool block = n->attr[BLOCK].integer > 0;
     const uint32_t axis = axis_of(x, s);
     const bool one = axis == x->dims;
-    const bool small = !pcs_dtype_whole(codes);
     pcs_needs_opset(w, opset_of(codes, block));
     if (!block && several(s)) return pcs_cannot(w, n, "its scales stand along several dimensions");
     if (s->dims > 1 && !block && !one && axis_of(x, z) != axis && axis_of(x, z) != x->dims)
@@ -74,12 +89,7 @@ precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lowe
         return pcs_cannot(w, n, "it has one zero point for many scales");
     const bool spread = !one && !block && axis_of(x, z) != axis; /* one zero for all scales: it is left out */
     const bool left_out = (codes == PCS_I32 || spread) && all_zero(z);
-    const precis_attr attrs[] = { small && to ? precis_attr_int("saturate", n->attr[SATURATE].integer)
-                                              : precis_attr_int("axis", block ? n->attr[AXIS].integer
-                                                                        : one ? 1
-                                                                              : axis),
-                                  block ? precis_attr_int("block_size", n->attr[BLOCK].integer) : (precis_attr){ 0 },
-                                  { 0 } };
+    const codes_attrs a = attrs_of(n, to && !pcs_dtype_whole(codes), axis, one);
     if (left_out && to && codes != PCS_U8) return pcs_cannot(w, n, "its zero point says no type");
     const char *zero = left_out ? "" : block ? pcs_name(w, n->in[2]) : flat(w, n->in[2], one);
     return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
@@ -89,7 +99,7 @@ precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lowe
                                          .n_in = left_out ? 2 : 3,
                                          .out = { pcs_result_name(w, n->out[0]) },
                                          .n_out = 1,
-                                         .attrs = one && !small ? NULL : attrs });
+                                         .attrs = a.list });
 }
 
 /* ConvInteger and MatMulInteger: x, w, and their zero points, of rows and columns as vectors. */

@@ -92,12 +92,24 @@ static uint64_t mix_attr(uint64_t h, const precis_graph *g, const precis_attr *a
     return h;
 }
 
+static bool is_codes(const pcs_node *n) { return n->op == &pcs_op_to_codes || n->op == &pcs_op_from_codes; }
+
 /* The axis of codes without blocks: their scales are spread along it already; a shape that the result has. */
 static bool says_nothing(const pcs_node *n, uint32_t i)
 {
     if (n->op == &pcs_op_expand) return true;
-    const bool codes = n->op == &pcs_op_to_codes || n->op == &pcs_op_from_codes;
-    return codes && (i == 0 || (i == 2 && !n->attr[3].integer)); /* the type is the result's */
+    return is_codes(n) && (i == 0 || (i == 2 && !n->attr[3].integer)); /* the type is the result's */
+}
+
+/* What goes in. One scale for all, or one zero point, is a scalar in the file, whatever dimensions of one it had. */
+static uint64_t of_input(const printing *p, const pcs_node *n, uint32_t i)
+{
+    pcs_value v = p->g->values[n->in[i]];
+    bool one = i && is_codes(n) && !n->attr[3].integer && pcs_value_is_known(&v);
+    for (uint32_t k = 0; k < v.dims; k++) one = one && v.shape[k] == 1;
+    if (!one) return p->prints[n->in[i]];
+    v.dims = 0;
+    return of_constant(p->g, &v);
 }
 
 static bool in_order(const precis_attr *perm)
@@ -153,7 +165,7 @@ static void of_node(printing *p, const pcs_node *n)
     for (uint32_t i = 0; i < pcs_op_attrs(n->op); i++)
         if (!says_nothing(n, i)) h = mix_attr(mix(h, i), p->g, &n->attr[i], dims);
     for (uint32_t i = 0; i < n->n_in; i++)
-        if (!n->op->reads_shape || n->op->reads_shape != i) h = mix(h, p->prints[n->in[i]]);
+        if (!n->op->reads_shape || n->op->reads_shape != i) h = mix(h, of_input(p, n, i));
     for (uint32_t i = 0; i < n->n_out; i++) p->prints[n->out[i]] = mix_shape(mix(h, i), p->g, &p->g->values[n->out[i]]);
 }
 

@@ -43,8 +43,20 @@ static void find_taken(pcs_lowering *w)
     }
 }
 
+/* A result has its name before any piece of its node or constant could take it. */
+static precis_status name_results(pcs_lowering *w)
+{
+    for (size_t i = 0; i < w->g->n_nodes; i++)
+        for (uint32_t k = 0; k < w->g->nodes[i].n_out && w->alive[i] && !w->taken_node[i]; k++)
+            if ((k == 0 || w->uses[w->g->nodes[i].out[k]]) && !pcs_result_name(w, w->g->nodes[i].out[k]))
+                return PRECIS_ENOMEM;
+    return PRECIS_OK;
+}
+
 static precis_status lower_nodes(pcs_lowering *w)
 {
+    const precis_status named = name_results(w);
+    if (named) return named;
     for (size_t i = 0; i < w->g->n_nodes; i++) {
         if (!w->alive[i] || w->taken_node[i]) continue;
         const pcs_lower_row *row = pcs_lower_row_of(w->g->nodes[i].op);
