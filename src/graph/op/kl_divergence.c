@@ -44,8 +44,8 @@ static rows_of look_at(const pcs_call *c, size_t r, uint32_t ith, bool divergenc
     rows_of w = { .a = at_temperature((const float *)c->in[first].data + r * n, n, t, mem),
                   .b = at_temperature((const float *)c->in[1 - first].data + r * n, n, t, mem + n) };
     w.la = log_sum(c, w.a, n), w.lb = log_sum(c, w.b, n);
-    if (divergence)
-        c->kernels->divergence(&(pcs_divergence_args){ .p = w.a, .q = w.b, .lp = w.la, .lq = w.lb, .n = n, .kl = &w.kl });
+    const pcs_divergence_args both = { .p = w.a, .q = w.b, .lp = w.la, .lq = w.lb, .n = n, .kl = &w.kl };
+    if (divergence) c->kernels->divergence(&both);
     return w;
 }
 
