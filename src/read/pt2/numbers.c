@@ -192,7 +192,6 @@ static bool of_dims(pcs_aten *c, char op, int64_t a, int64_t b, int64_t *out)
     else if (op == '-' && !ib) *out = pcs_dim_linear(g, a, 1, -b, 1);
     else if (op == '*' && (ia || a > 0) && (ib || b > 0)) *out = pcs_dim_product(g, a, b);
     else if (op == '/' && !ib && b > 0) *out = pcs_dim_linear(g, a, 1, 0, b);
-    else if (op == 'm' && (ia || a >= 0) && (ib || b >= 0)) *out = pcs_dim_least(g, a, b);
     return *out != PCS_DIM_ERROR;
 }
 
