@@ -26,6 +26,11 @@ typedef struct pcs_hf_quant {
     const char *input;  /* scheme of activations; NULL: none */
 } pcs_hf_quant;
 precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice config, pcs_hf_quant *s, bool *found);
+/* Words of a row of n codes as compressed-tensors packs them: a stream of bits, or 32 / bits to a word. */
+int64_t pcs_hf_packed_words(int64_t n, int bits, bool dense);
+/* The bits of codes that fill so many words, where config.json does not say them; 0: none, or more than one. A stream
+ * goes before codes that leave parts of words empty: eight bits fill the words that seven would. */
+int pcs_hf_packed_bits(int64_t n, int64_t words);
 /* A file of a folder in memory (freed with pcs_free), *text NULL when there is none. */
 precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name, char **text, size_t *len);
 /* A member of an object as a number, a string without its quotes, or a boolean; absent or null: *found false. */

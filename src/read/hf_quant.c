@@ -68,10 +68,6 @@ static int64_t group_of(const module *q, int64_t col)
 
 /* compressed-tensors, with the sign's offset added: a stream of bits in int32 words; before 0.15, a word had 32 / bits
  * codes and its rest was left empty (the same for 2, 4 and 8 bits). */
-static int64_t ct_words(int64_t n, int bits, bool dense)
-{
-    return dense ? (n * bits + 31) / 32 : (n + 32 / bits - 1) / (32 / bits);
-}
 static unsigned ct_at(const uint8_t *words, int64_t stride, int64_t i, int bits, bool dense)
 {
     const int64_t per = 32 / bits, bit = dense ? i * bits : i / per * 32 + i % per * bits;
@@ -82,7 +78,7 @@ static unsigned ct_at(const uint8_t *words, int64_t stride, int64_t i, int bits,
 }
 static unsigned ct_code(const module *q, int64_t row, int64_t col)
 {
-    const int64_t first = row * ct_words(q->cols, q->bits, q->dense);
+    const int64_t first = row * pcs_hf_packed_words(q->cols, q->bits, q->dense);
     return ct_at(q->codes->data + 4 * first, 1, col, q->bits, q->dense);
 }
 /* Zero points are packed along the rows. */
@@ -126,7 +122,7 @@ static unsigned awq_zero(const module *q, int64_t row, int64_t group) { return a
 
 static int64_t zero_at(const module *q, int64_t row, int64_t group)
 {
-    return q->no_zero ? (int64_t)1 << (q->bits - 1) : (int64_t)q->zero(q, row, group) + q->zero_add;
+    return q->no_zero ? (int64_t)1 << (q->bits - 1) : (int64_t)(int32_t)q->zero(q, row, group) + q->zero_add;
 }
 
 static precis_status check_zeros(const module *q, bool *middle)
@@ -268,7 +264,8 @@ static bool is_fp8(const pcs_tensor *t, int exponent_bits)
 /* Are words of a row as many as the module's columns take? */
 static bool ct_fits(const module *q, int64_t words)
 {
-    return ct_words(q->cols, q->bits, true) == words || ct_words(q->cols, q->bits, false) == words;
+    const int64_t dense = pcs_hf_packed_words(q->cols, q->bits, true);
+    return dense == words || pcs_hf_packed_words(q->cols, q->bits, false) == words;
 }
 
 /* One scale, or as many for each row as divide its columns. */
@@ -297,16 +294,15 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
     const int64_t words = q->codes->ne[0];
     if (q->cols < 1 || q->cols > PCS_LIMIT_DIM) return wrong(q, "weight_shape has no columns, or too many");
     q->bits = s->bits;
-    if (q->bits < 2 || q->bits > 8 || !ct_fits(q, words))
-        for (q->bits = 2; q->bits <= 8 && !ct_fits(q, words);) q->bits++;
-    q->dense = q->bits <= 8 && ct_words(q->cols, q->bits, true) == words;
-    if (q->bits > 8) return wrong(q, "weight_packed has other columns than weight_shape");
+    if (q->bits < 2 || q->bits > 8 || !ct_fits(q, words)) q->bits = pcs_hf_packed_bits(q->cols, words);
+    if (!q->bits) return wrong(q, "how many bits its codes have is not told by weight_packed and weight_shape");
+    q->dense = pcs_hf_packed_words(q->cols, q->bits, true) == words;
     if (set_groups(q)) return PRECIS_EFORMAT;
     q->code = ct_code;
     q->no_zero = !q->zeros;
     if (q->zeros) {
         if (is(q->zeros, &pcs_format_i32) &&
-            q->zeros->n == (uint64_t)(ct_words(q->rows, q->bits, q->dense) * q->groups))
+            q->zeros->n == (uint64_t)(pcs_hf_packed_words(q->rows, q->bits, q->dense) * q->groups))
             q->zero = ct_zero;
         else if (is(q->zeros, &pcs_format_i8) && (q->zeros->n == 1 || q->zeros->n == (uint64_t)(q->rows * q->groups)))
             q->zero = i8_zero;
@@ -365,7 +361,7 @@ static precis_status gptq(module *q, const pcs_map *names, const settings *s)
     if (!fit || q->zeros->ne[0] * 32 != q->rows * q->bits) return wrong(q, "scales or qzeros do not fit qweight");
     const int64_t whole = q->cols / q->groups;
     q->group = s->group > 0 ? s->group : whole;
-    if ((q->cols + q->group - 1) / q->group != q->groups)
+    if (q->group < 1 || (q->cols + q->group - 1) / q->group != q->groups) /* 0: more groups than inputs */
         return wrong(q, "the group size of config.json does not fit scales");
     return make_tensor(q);
 }

@@ -123,3 +123,18 @@ precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice text, pcs_hf
     if (st || !groups.text || groups.text[0] != '{') return st;
     return read_group(m, groups, s);
 }
+
+int64_t pcs_hf_packed_words(int64_t n, int bits, bool dense)
+{
+    return dense ? (n * bits + 31) / 32 : (n + 32 / bits - 1) / (32 / bits);
+}
+
+int pcs_hf_packed_bits(int64_t n, int64_t words)
+{
+    int found[2] = { 0 }, count[2] = { 0 };
+    for (int bits = 2; bits <= 8; bits++)
+        for (int dense = 0; dense < 2; dense++)
+            if (pcs_hf_packed_words(n, bits, dense) == words) found[dense] = bits, count[dense]++;
+    const int how = count[1] > 0;
+    return count[how] == 1 ? found[how] : 0;
+}

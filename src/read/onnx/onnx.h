@@ -53,8 +53,6 @@ typedef struct pcs_onnx {
 /* The file mapped and described: inputs, outputs, ops. PRECIS_EFORMAT with an offset for damage. */
 precis_status pcs_onnx_open(precis_ctx *ctx, pcs_onnx **out, const char *path);
 void pcs_onnx_close(pcs_onnx **net);
-/* The same of bytes that the caller keeps; external data are refused. */
-precis_status pcs_onnx_open_bytes(precis_ctx *ctx, pcs_onnx **out, const void *data, size_t size, const char *name);
 
 /* pcs_netfile_reader's. */
 precis_status pcs_onnx_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);

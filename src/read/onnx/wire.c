@@ -410,17 +410,6 @@ precis_status pcs_onnx_open(precis_ctx *ctx, pcs_onnx **out, const char *path)
     return st;
 }
 
-precis_status pcs_onnx_open_bytes(precis_ctx *ctx, pcs_onnx **out, const void *data, size_t size, const char *name)
-{
-    const precis_status st = fresh(ctx, out);
-    if (st) return st;
-    (*out)->file.path = pcs_arena_copy(&(*out)->arena, name, strlen(name));
-    (*out)->file.size = size;
-    if ((*out)->file.path) return finish(out, data, size);
-    pcs_onnx_close(out);
-    return PRECIS_ENOMEM;
-}
-
 void pcs_onnx_close(pcs_onnx **net)
 {
     if (!net || !*net) return;

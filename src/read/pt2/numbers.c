@@ -50,7 +50,8 @@ void pcs_aten_scalar(pcs_aten *c)
 
 static double real_of(pcs_scalar s) { return s.kind == PCS_NUMBER ? s.r : (double)s.i; }
 
-/* start, start + step, ... below end. */
+/* start, start + step, ... below end. As torch has it, a range of whole numbers has as many as the floats, and begins
+ * and goes on by what stands before the point. */
 void pcs_aten_range(pcs_aten *c)
 {
     pcs_scalar start = { PCS_INTEGER, 0, 0 }, step = { PCS_INTEGER, 1, 0 };
@@ -68,11 +69,13 @@ void pcs_aten_range(pcs_aten *c)
         pcs_refuse(&c->n, "counts to a size that is not known yet");
         return;
     }
-    const double from = real_of(start), by = real_of(step), span = by != 0 ? (real_of(end) - from) / by : -1;
-    if (!(by != 0) || !(span > -1) || !(span < 0x1p31)) {
-        pcs_wrong(&c->n, "from %g to %g by %g is no range", from, real_of(end), by);
+    double from = real_of(start), by = real_of(step);
+    const double to = real_of(end), span = by != 0 ? (to - from) / by : -1;
+    if (!(span >= 0 && span < 0x1p31)) {
+        pcs_wrong(&c->n, "from %g to %g by %g is no range", from, to, by);
         return;
     }
+    if (pcs_dtype_whole(d)) from = pcs_m_trunc(from), by = pcs_m_trunc(by);
     const int64_t count = span > 0 ? (int64_t)span + ((double)(int64_t)span < span) : 0;
     void *data = pcs_room(&c->n, (size_t)count * pcs_dtype_bytes(d) + 64, 1);
     if (!data) return;
@@ -114,7 +117,15 @@ void pcs_aten_eye(pcs_aten *c)
 /* ---- numbers of the graph
  * ----------------------------------------------------------------------- */
 
+/* A number, or a dimension. */
 static void give(pcs_aten *c, int64_t v) { c->number = (pcs_scalar){ PCS_INTEGER, v, 0 }; }
+
+/* A number, which must not be taken for a dimension. */
+static void give_whole(pcs_aten *c, int64_t v)
+{
+    if (pcs_dim_is_id(v)) pcs_refuse(&c->n, "gives the number %lld, which is below what is read", (long long)v);
+    else give(c, v);
+}
 
 /* "with": s a size, n the number of elements. */
 void pcs_aten_size(pcs_aten *c)
@@ -143,13 +154,32 @@ void pcs_aten_item(pcs_aten *c)
     for (uint32_t i = 0; i < v->dims; i++)
         if (v->shape[i] != 1) pcs_wrong(&c->n, "is not one element");
     if (!pcs_dtype_whole(v->dtype)) c->number = (pcs_scalar){ PCS_NUMBER, 0, pcs_real_at(&a, 0) };
-    else c->number = (pcs_scalar){ v->dtype == PCS_BOOL ? PCS_TRUTH : PCS_INTEGER, pcs_int_at(&a, 0), 0 };
+    else if (v->dtype != PCS_BOOL) give_whole(c, pcs_int_at(&a, 0));
+    else c->number = (pcs_scalar){ PCS_TRUTH, pcs_int_at(&a, 0), 0 };
 }
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
     const int64_t q = a / b;
     return q - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+/* What is left of a floor_div, with b's sign. */
+static int64_t floor_mod(int64_t a, int64_t b)
+{
+    const int64_t r = a % b;
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
+/* a to the b-th, which is not below zero, by squaring. */
+static bool power(int64_t a, int64_t b, int64_t *out)
+{
+    *out = 1;
+    for (; b; b >>= 1) {
+        if (b & 1 && !pcs_i64_mul(*out, a, out)) return false;
+        if (b > 1 && !pcs_i64_mul(a, a, &a)) return false;
+    }
+    return true;
 }
 
 /* Whole numbers, of which some may be dimensions that have no size yet. */
@@ -170,12 +200,22 @@ static bool of_whole(char op, int64_t a, int64_t b, int64_t *out)
     if (op == '+') return pcs_i64_add(a, b, out);
     if (op == '-') return pcs_i64_sub(a, b, out);
     if (op == '*') return pcs_i64_mul(a, b, out);
-    if ((op == '/' || op == '%') && (!b || (b == -1 && a == INT64_MIN))) return false;
+    if (op == '^') return power(a, b, out);
+    if ((op == '/' || op == '%') && !b) return false;
     *out = op == '/'   ? floor_div(a, b)
-           : op == '%' ? a - b * floor_div(a, b)
+           : op == '%' ? floor_mod(a, b)
            : op == 'M' ? (a > b ? a : b)
                        : (a < b ? a : b);
     return true;
+}
+
+/* As Python has it: the remainder is exact and has the divisor's sign, and the quotient is what goes with it (1 // 0.1
+ * is 9, though 1 / 0.1 rounds to 10). */
+static double real_part(char op, double a, double b)
+{
+    const double r = pcs_m_fmod(a, b);
+    const bool below = r != 0 && (r < 0) != (b < 0);
+    return op == '%' ? (below ? r + b : r) : pcs_m_round((a - r) / b) - below;
 }
 
 static double of_real(char op, double a, double b)
@@ -185,80 +225,109 @@ static double of_real(char op, double a, double b)
     case '-': return a - b;
     case '*': return a * b;
     case ':': return a / b;
-    case '/': return pcs_m_floor(a / b);
-    case '%': return a - b * pcs_m_floor(a / b);
+    case '/':
+    case '%': return real_part(op, a, b);
     case '^': return pcs_m_pow(a, b);
     case 'M': return a > b ? a : b;
     default: return a < b ? a : b;
     }
 }
 
+static bool finite(double v) { return v - v == 0; }
+
+/* A shift as the product with a power of two, or the quotient by it, which sizes that come later have, too. */
+static char unshifted(pcs_aten *c, char op, const pcs_scalar *a, pcs_scalar *b)
+{
+    if (op != 'L' && op != 'R') return op;
+    if (a->kind == PCS_NUMBER || b->kind == PCS_NUMBER || b->i < 0 || b->i > 62)
+        pcs_wrong(&c->n, "shifts no whole number by 0 to 62 bits");
+    else b->i = (int64_t)1 << b->i;
+    return op == 'L' ? '*' : '/';
+}
+
 /* _operator.add and its like. "with": + - * / % M m of whole numbers and
- * floats; ":" a true quotient, "^" a power. */
+ * floats; ":" a true quotient, "^" a power, L and R shifts. */
 void pcs_aten_arithmetic(pcs_aten *c)
 {
-    const pcs_scalar a = pcs_arg_number(c, "a"), b = pcs_arg_number(c, "b");
-    const char op = c->row->with[0];
+    const pcs_scalar a = pcs_arg_number(c, "a");
+    pcs_scalar b = pcs_arg_number(c, "b");
     int64_t out;
     if (pcs_failed(&c->n)) return;
-    if (a.kind == PCS_NUMBER || b.kind == PCS_NUMBER || op == ':' || op == '^') {
-        if ((a.kind != PCS_NUMBER && pcs_dim_is_id(a.i)) || (b.kind != PCS_NUMBER && pcs_dim_is_id(b.i)))
-            pcs_refuse(&c->n, "computes with a dimension that has no size yet");
-        const double r = of_real(op, real_of(a), real_of(b));
-        const bool whole = op == '^' && a.kind != PCS_NUMBER && b.kind != PCS_NUMBER && b.i >= 0 && r < 0x1p53;
-        c->number = whole ? (pcs_scalar){ PCS_INTEGER, (int64_t)r, 0 } : (pcs_scalar){ PCS_NUMBER, 0, r };
-    } else if (pcs_dim_is_id(a.i) || pcs_dim_is_id(b.i)) {
-        if (of_dims(c, op, a.i, b.i, &out)) give(c, out);
+    const char op = unshifted(c, c->row->with[0], &a, &b);
+    if (pcs_failed(&c->n)) return;
+    if (pcs_dim_is_id(a.i) || pcs_dim_is_id(b.i)) {
+        if (a.kind != PCS_NUMBER && b.kind != PCS_NUMBER && of_dims(c, op, a.i, b.i, &out)) give(c, out);
         else pcs_refuse(&c->n, "computes with a dimension that has no size yet");
-    } else if (of_whole(op, a.i, b.i, &out)) give(c, out);
+    } else if (a.kind == PCS_NUMBER || b.kind == PCS_NUMBER || op == ':' || (op == '^' && b.i < 0)) {
+        const double x = real_of(a), y = real_of(b), r = of_real(op, x, y);
+        if (finite(x) && finite(y) && !finite(r)) pcs_wrong(&c->n, "%g and %g have no such result", x, y);
+        c->number = (pcs_scalar){ PCS_NUMBER, 0, r };
+    } else if (of_whole(op, a.i, b.i, &out)) give_whole(c, out);
     else pcs_wrong(&c->n, "%lld and %lld have no such result", (long long)a.i, (long long)b.i);
 }
 
-/* Of one number: - neg, t trunc, c ceil, f floor, r round, F float, ! not, s
+/* One of two numbers. */
+void pcs_aten_number_where(pcs_aten *c)
+{
+    const pcs_scalar at = pcs_arg_number(c, "b"), t = pcs_arg_number(c, "t"), f = pcs_arg_number(c, "f");
+    if (pcs_failed(&c->n)) return;
+    if (at.kind != PCS_TRUTH) pcs_wrong(&c->n, "chooses by a number that is no truth");
+    else c->number = at.i ? t : f;
+}
+
+/* Of one number, whose name is the row's one argument: + itself, - neg, t trunc, c ceil, f floor, F float, ! not, s
  * sqrt. */
 void pcs_aten_one_number(pcs_aten *c)
 {
-    const pcs_scalar a = pcs_arg_number(c, "a");
+    const pcs_scalar a = pcs_arg_number(c, c->row->args);
     const char op = c->row->with[0];
     const double r = real_of(a);
     if (pcs_failed(&c->n)) return;
     if (a.kind != PCS_NUMBER && pcs_dim_is_id(a.i)) {
-        if (strchr("tcfr", op)) c->number = a;
+        if (strchr("+tcf", op)) c->number = a;
         else pcs_refuse(&c->n, "computes with a dimension that has no size yet");
         return;
     }
     if (op == '!') c->number = (pcs_scalar){ PCS_TRUTH, r == 0, 0 };
+    else if (op == 's' && r < 0) pcs_wrong(&c->n, "%g has no square root", r);
     else if (op == 'F' || op == 's') c->number = (pcs_scalar){ PCS_NUMBER, 0, op == 's' ? pcs_m_sqrt(r) : r };
-    else if (op == '-' && a.kind == PCS_NUMBER) c->number = (pcs_scalar){ PCS_NUMBER, 0, -r };
-    else if (op == '-') give(c, (int64_t)(0 - (uint64_t)a.i));
-    else if (a.kind != PCS_NUMBER) give(c, a.i);
-    else if (!(r > -0x1p62 && r < 0x1p62)) pcs_wrong(&c->n, "%g is no whole number", r);
-    else
-        give(c, (int64_t)(op == 'c'                            ? pcs_m_ceil(r)
-                          : op == 'f' || (op == 't' && r >= 0) ? pcs_m_floor(r)
-                          : op == 't'                          ? pcs_m_ceil(r)
-                                                               : pcs_m_round(r)));
+    else if (strchr("+-", op) && a.kind == PCS_NUMBER) c->number = (pcs_scalar){ PCS_NUMBER, 0, op == '-' ? -r : r };
+    else if (a.kind != PCS_NUMBER) give_whole(c, op == '-' ? -a.i : a.i);
+    else if (!(r > -0x1p61 && r < 0x1p62)) pcs_wrong(&c->n, "%g is no whole number that is read", r);
+    else give(c, (int64_t)(op == 'c' ? pcs_m_ceil(r) : op == 'f' ? pcs_m_floor(r) : pcs_m_trunc(r)));
 }
 
-/* Comparisons: = ! < l > g. */
+/* Both whole numbers: exact. Otherwise as floats. */
+static int order_of(pcs_scalar a, pcs_scalar b)
+{
+    const double x = real_of(a), y = real_of(b);
+    if (a.kind != PCS_NUMBER && b.kind != PCS_NUMBER) return (a.i > b.i) - (a.i < b.i);
+    return x != x || y != y ? 2 : (x > y) - (x < y); /* 2: NaN is beside all numbers */
+}
+
+/* Comparisons: = ! < l > g; & and | of truths. */
 void pcs_aten_compared(pcs_aten *c)
 {
     const pcs_scalar a = pcs_arg_number(c, "a"), b = pcs_arg_number(c, "b");
-    const double x = real_of(a), y = real_of(b);
     const char op = c->row->with[0];
     if (pcs_failed(&c->n)) return;
     if ((a.kind != PCS_NUMBER && pcs_dim_is_id(a.i)) || (b.kind != PCS_NUMBER && pcs_dim_is_id(b.i))) {
         pcs_refuse(&c->n, "compares a dimension that has no size yet");
         return;
     }
-    const bool r = op == '='   ? x == y
-                   : op == '!' ? x != y
-                   : op == '<' ? x < y
-                   : op == 'l' ? x <= y
-                   : op == '>' ? x > y
-                   : op == 'g' ? x >= y
-                   : op == '&' ? x != 0 && y != 0
-                               : x != 0 || y != 0;
+    if (strchr("&|", op) && (a.kind != PCS_TRUTH || b.kind != PCS_TRUTH)) {
+        pcs_refuse(&c->n, "joins numbers that are no truths");
+        return;
+    }
+    const int order = order_of(a, b);
+    const bool r = op == '='   ? order == 0
+                   : op == '!' ? order != 0
+                   : op == '<' ? order == -1
+                   : op == 'l' ? order == -1 || order == 0
+                   : op == '>' ? order == 1
+                   : op == 'g' ? order == 1 || order == 0
+                   : op == '&' ? a.i && b.i
+                               : a.i || b.i;
     c->number = (pcs_scalar){ PCS_TRUTH, r, 0 };
 }
 

@@ -21,11 +21,28 @@ static bool bounds_of(pcs_dtype d, int64_t *low, int64_t *high)
     return true;
 }
 
+/* Zero points that are known are codes of the type: another would be wrapped into one. */
+static void check_zero(pcs_aten *c, precis_value v, pcs_dtype d)
+{
+    int64_t low = 0, high = 0;
+    if (v < 0 || !pcs_value_host(pcs_of(&c->n, v)) || !bounds_of(d, &low, &high)) return;
+    const pcs_value *x = pcs_of(&c->n, v);
+    const pcs_arg a = pcs_value_arg(x);
+    int64_t count = 1;
+    for (uint32_t i = 0; i < x->dims; i++) count *= x->shape[i];
+    for (int64_t i = 0; i < count && !pcs_failed(&c->n); i++) {
+        const double z = pcs_dtype_whole(x->dtype) ? (double)pcs_int_at(&a, (size_t)i) : pcs_real_at(&a, (size_t)i);
+        if (!(z >= (double)low && z <= (double)high))
+            pcs_wrong(&c->n, "zero point %lld is %g, no code of %s", (long long)i, z, pcs_dtype_name(d));
+    }
+}
+
 /* A scale or zero point: a number, or a tensor; along the axis when it is one
  * of each channel. */
 static precis_value parameter(pcs_aten *c, const char *name, pcs_dtype d, precis_value x, int64_t axis)
 {
     const pcs_operand p = pcs_arg_operand(c, name);
+    check_zero(c, pcs_dtype_whole(d) ? p.v : -1, d);
     precis_value v = pcs_as(&c->n, p.v, d);
     int64_t shape[PCS_GRAPH_DIMS];
     if (v < 0 || x < 0) return -1;
@@ -84,6 +101,10 @@ void pcs_aten_quantize(pcs_aten *c)
     coding o;
     int64_t low = 0, high = 0;
     if (!read_coding(c, &o)) return;
+    if (pcs_dtype_bytes(o.type) > 2) {
+        pcs_refuse(&c->n, "gives codes of %s; those of up to 16 bits can be given", pcs_dtype_name(o.type));
+        return;
+    }
     precis_value q =
         pcs_make3(&c->n, "to_codes",
                   PRECIS_ATTRS(precis_attr_int("to", o.type), precis_attr_int("axis", o.axis < 0 ? 1 : o.axis)),
@@ -140,6 +161,7 @@ void pcs_aten_choose(pcs_aten *c)
         at = pcs_make2(&c->n, "min", NULL, pcs_make2(&c->n, "max", NULL, at, pcs_numbers(&c->n, PCS_F32, low)),
                        pcs_numbers(&c->n, PCS_F32, high));
     }
-    c->n.out[0] = pcs_as(&c->n, scale, PCS_F64);
-    if (c->n.n_out > 1) c->n.out[1] = pcs_as(&c->n, at, PCS_I64);
+    static const int64_t one = 1;
+    c->n.out[0] = pcs_shaped(&c->n, pcs_as(&c->n, scale, PCS_F64), 1, &one);
+    if (c->n.n_out > 1) c->n.out[1] = pcs_shaped(&c->n, pcs_as(&c->n, at, PCS_I64), 1, &one);
 }

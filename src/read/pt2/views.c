@@ -217,7 +217,7 @@ static bool part_of(pcs_aten *c, precis_value x, uint32_t *axis, int64_t *part)
         from = from < 0 ? from + d : from, to = to < 0 ? to + d : to;
         from = from < 0 ? 0 : from > d ? d : from;
         to = to < from ? from : to > d ? d : to;
-        part[0] = from, part[1] = (to - from + step - 1) / step, part[2] = step;
+        part[0] = from, part[1] = to > from ? (to - from - 1) / step + 1 : 0, part[2] = step;
         if (!part[1]) part[0] = 0;
         return !pcs_failed(&c->n);
     }

@@ -82,7 +82,11 @@ static precis_status name_ports(pcs_lowering *w)
         const pcs_onnx_named *p = &w->what->outputs[i];
         const char *name = pcs_fresh_name(w, p->name);
         if (!name) return PRECIS_ENOMEM;
-        if (strcmp(name, p->name)) return pcs_fail(w->ctx, PRECIS_EFORMAT, "output %s is there twice", p->name);
+        if (strcmp(name, p->name))
+            return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                            "output %s has the name of an input or of another output, which ONNX does not have; give "
+                            "it a name of its own (torch: x.clone())",
+                            p->name);
         if (pcs_maker(w, p->value) && !w->names[p->value]) w->names[p->value] = name;
     }
     return PRECIS_OK;

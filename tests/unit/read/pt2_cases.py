@@ -1,8 +1,9 @@
 """What make_pt2_ops.py asks torch about: (name, function, inputs), each for one overload or a few that are alike."""
 import torch
+import torch.ao.quantization.fx._decomposed
 import torch.nn.functional as F
 
-NAMES = ["elements", "shapes", "layers"]
+NAMES = ["elements", "shapes", "layers", "made"]
 g = torch.Generator().manual_seed(3)
 A = torch.ops.aten
 
@@ -159,3 +160,32 @@ def layers():
     yield "resize_1d", lambda a: (F.interpolate(a, scale_factor=2), F.interpolate(a, size=5, mode="linear")), (R(1, 1, 3),)
     yield "resize_3d", lambda a: F.interpolate(a, scale_factor=2, mode="trilinear"), (R(1, 1, 1, 2, 2),)
     yield "grid_sample", lambda a, k: (F.grid_sample(a, k, align_corners=False), F.grid_sample(a, k, mode="nearest", padding_mode="border", align_corners=True), F.grid_sample(a, k, mode="bicubic", padding_mode="border", align_corners=True)), (R(1, 1, 3, 4), R(1, 2, 2, 2))
+
+
+def made():
+    """Tensors made of numbers, codes, and ops that are few others put together."""
+    whole, wide = torch.int64, R(2, 4)
+    yield "ranges", lambda a: (torch.arange(5.5, dtype=whole), torch.arange(.9, 5.1, dtype=whole), torch.arange(.5, 5), torch.arange(5, 0, -2), torch.arange(0., 1., .3), torch.arange(-3, 3, dtype=torch.float64), torch.arange(3, 3), torch.arange(0, 7, 3, dtype=torch.int32), torch.arange(1., -1., -.5), torch.arange(0, 2, .5, dtype=torch.float16), torch.arange(-2.7, 3.2, 2, dtype=whole), torch.arange(0, 3, .5, dtype=whole), torch.arange(2.9, .2, -1.5, dtype=torch.int32)), (v,)
+    yield "spaced", lambda a: (torch.linspace(0, 1, 7), torch.linspace(3, -2, 4), torch.linspace(.5, 2, 1), torch.linspace(0, 1, 0), torch.linspace(-1, 1, 6, dtype=torch.float64), torch.linspace(0, 10, 5, dtype=whole), torch.linspace(0, 1, 3, dtype=torch.float16)), (v,)
+    yield "unit", lambda a: (torch.eye(3, dtype=whole), torch.eye(3, 2), torch.eye(0), torch.eye(2, 4, dtype=torch.bool)), (v,)
+    yield "full", lambda a, b: (torch.full((2,), 2.7, dtype=whole), torch.full((2,), -2.7, dtype=torch.int32), torch.full((), True), torch.full((1, 2), 3), torch.full((2,), 0.5), torch.full_like(a, 3), torch.full_like(b, 2.5), a.new_full((2,), 7), b.new_full((2,), 1.5), torch.zeros_like(a, dtype=whole), torch.ones(2, dtype=torch.bool), b.new_ones((2,), dtype=torch.float64), torch.full((2,), float("inf"), dtype=torch.float16), torch.scalar_tensor(2, dtype=torch.int32) + b), (v, i)
+    yield "far_steps", lambda a: (a[::2305843009213693952], a[1::4611686018427387904], a[5:2], a[-9:9]), (R(3),)
+    yield "quarters", lambda a: tuple(torch.rot90(a, k, d) for k in (0, 1, 2, 3, 5, -2) for d in ((0, 1), (2, 0))), (R(2, 1, 2),)
+    yield "along", lambda a, k: (torch.take_along_dim(a, k), torch.take_along_dim(a, k, 1), torch.take_along_dim(a, k[:1], 1), torch.take_along_dim(a[:1], k, 1)), (v, I(3, 2, 2))
+    yield "tiles", lambda a: (a.tile(2, 1, 3), a.tile(()), a.tile(2), a[0].tile(2, 2)), (R(2, 2),)
+    yield "parts_of_numbers", lambda a, b: (torch.frac(a * 3), torch.logaddexp(a, b), torch.nan_to_num(a.log()), torch.nan_to_num(a.log(), 7., 8., -9.), torch.nan_to_num((a * 0).log().double()), torch.nan_to_num((a * 0).log().half()), torch.nan_to_num((a * 0).reciprocal().bfloat16().float()), torch.nan_to_num(a > 0), torch.outer(a[0], b[1])), (v, p)
+    yield "cosines", lambda a, b: (F.cosine_similarity(a, b), F.cosine_similarity(a, b, 0, .5), F.cosine_similarity(a, b * 0, -1)), (v, p)
+    yield "bounds", lambda a, b: (torch.clamp_min(a, b), torch.clamp_max(a, b), torch.clamp(a, b - 1, b), A.clamp_min.Tensor(a, b), A.clamp_max.default(a, 0), A.clip(a, None, .5)), (v, p - .5)
+    yield "mixed", lambda a, b, k: (torch.lerp(a, b, k), torch.lerp(a, b, .25), A.rsub.Scalar(a, 2), A.rsub.Tensor(a, b, alpha=3), A._prelu_kernel(a, b[:1]), A.log_sigmoid_forward(a)[0], A.special_expm1(a)), (v, p, p.flip(0))
+    yield "casts_of_parts", lambda a, b: (torch.ops.prims.convert_element_type(a, torch.float64), torch.ops.prims.convert_element_type(b, torch.float32), a.contiguous(), *torch.sort(a, stable=True, dim=0), a.to(torch.float16, copy=True), b.to(a.device, torch.float32)), (v, i)
+    yield "halves", lambda a: (F.glu(a), F.glu(a, 0), F.glu(a[0], 0)), (wide,)
+    yield "shuffles", lambda a: (A.channel_shuffle(a, 3), A.channel_shuffle(a[:, :, :0], 2), A.channel_shuffle(a, 1)), (R(1, 6, 2),)
+    yield "grids", lambda a, b: (*A.meshgrid([a, b]), *torch.meshgrid(a, b, a[:1], indexing="xy"), *torch.meshgrid(a, indexing="xy"), *torch.meshgrid(a[0], b, indexing="ij")), (R(3), R(2))
+    yield "norms_with_moments", lambda a, b, c: (*A.native_layer_norm(a, [4], b, c, 1e-5), *A._native_batch_norm_legit.no_stats(a, b, c, True, .1, 1e-3)[:1], A.native_group_norm(a, b, c, 2, 4, 3, 2, 1e-5)[0], A._fused_rms_norm(a, [3], None, None)[0]) if a.shape[-1] == 4 else (A._native_batch_norm_legit.no_stats(a, b, c, True, .1, 1e-3)[0], A._native_batch_norm_legit.no_stats(a, None, None, True, .1, 1e-3)[0], A.native_group_norm(a, b, c, 2, 4, 3, 2, 1e-5)[0]), (R(2, 4, 3), R(4), R(4))
+    yield "layer_moments", lambda a, b, c: (*A.native_layer_norm(a, [3], b, c, 1e-5), *A.native_layer_norm(a, [2, 3], None, None, 1e-3)), (R(2, 2, 3), R(3), R(3))
+    yield "trained_norm", lambda a, b, c, e, f: A._native_batch_norm_legit_no_training(a, b, c, e, f, .1, 1e-3)[0], (R(2, 3, 2), R(3), R(3), R(3), R(3).abs() + 1)
+    q = torch.ops.quantized_decomposed
+    yield "channels", lambda a, s, z: (q.quantize_per_channel(a, s, z, 0, -128, 127, torch.int8), q.dequantize_per_channel(q.quantize_per_channel(a, s, z, 0, -7, 7, torch.int8), s, z, 0, -7, 7, torch.int8), q.quantize_per_channel(a, s.double(), z, 0, 0, 15, torch.uint8)), (R(3, 4) * 3, torch.tensor([.1, .05, .5]), torch.tensor([0, 1, 2]))
+    yield "channels_of_others", lambda a, s, z: (q.quantize_per_channel(a, s, z, 1, 0, 255, torch.uint8), q.dequantize_per_channel(q.quantize_per_channel(a, s, z, 1, 0, 255, torch.uint8), s, None, 1, 0, 255, torch.uint8)), (R(2, 3, 2) * 3, torch.tensor([.1, .05, .5]), torch.tensor([0, 100, 255]))
+    yield "chosen", lambda a: (*q.choose_qparams_symmetric.tensor(a, -127, 127, 1e-6, torch.int8), *q.choose_qparams.tensor(a, -128, 127, 1e-6, torch.int8), *q.choose_qparams.tensor(a.abs() + 1, 0, 255, 1e-6, torch.uint8)), (v,)
+    yield "whole_codes", lambda a: (q.quantize_per_tensor(a, .05, 3, -100, 100, torch.int8), q.quantize_per_tensor(a, .05, 3, 0, 255, torch.uint8), q.quantize_per_tensor(a, .05, 3, -30000, 30000, torch.int16)), (x,)

@@ -1,7 +1,8 @@
 /* pt2_model.h - archives of torch.export for tests: a list of calls in text, such as
  *     y = aten.sum.dim_IntList(self=x, dim=[1], keepdim=true)
  * becomes models/model.json in a stored zip. Written from what torch 2.15 saves; nothing here is the reader's. Words
- * are tensors, #n a number of the graph, %6 a type, 'text' text, [a, none] tensors that may be absent. */
+ * are tensors, #n a number of the graph, %6 a type, 'text' text, [a, none] tensors that may be absent. A dimension i
+ * that is open has the size si. */
 #ifndef TEST_PT2_MODEL_H
 #define TEST_PT2_MODEL_H
 
@@ -33,7 +34,10 @@ static inline void pt2_meta(onnx_bytes *b, const onnx_tensor *t)
 {
     pt2_say(b, "\"%s\":{\"dtype\":%d,\"requires_grad\":false,\"layout\":7,\"device\":{\"type\":\"cpu\",\"index\":null},"
                "\"storage_offset\":{\"as_int\":0},\"sizes\":[", t->name, pt2_type(t));
-    for (uint32_t i = 0; i < t->dims; i++) pt2_say(b, "%s{\"as_int\":%lld}", i ? "," : "", (long long)t->shape[i]);
+    for (uint32_t i = 0; i < t->dims; i++)
+        if (t->open >> i & 1)
+            pt2_say(b, "%s{\"as_expr\":{\"expr_str\":\"Symbol('s%u')\",\"hint\":null}}", i ? "," : "", i);
+        else pt2_say(b, "%s{\"as_int\":%lld}", i ? "," : "", (long long)t->shape[i]);
     pt2_say(b, "],\"strides\":[");
     for (uint32_t i = 0; i < t->dims; i++) {
         long long stride = 1;
@@ -118,7 +122,8 @@ static inline void pt2_call(const char **s, onnx_bytes *b)
         onnx_take(s, ',');
     }
     onnx_word(s, word);
-    pt2_say(b, "{\"target\":\"%s%s\",\"metadata\":{},\"inputs\":[", strncmp(word, "_op", 3) ? "torch.ops." : "", word);
+    const bool plain = !strncmp(word, "_op", 3) || !strncmp(word, "math.", 5) || !strncmp(word, "torch.", 6);
+    pt2_say(b, "{\"target\":\"%s%s\",\"metadata\":{},\"inputs\":[", plain ? "" : "torch.ops.", word);
     onnx_need(s, '(');
     for (bool more = false; !onnx_take(s, ')'); more = true) {
         onnx_word(s, word);

@@ -18,6 +18,9 @@ static const torch_row shapes[] = {
 static const torch_row layers[] = {
 #include "pt2_layers.inc"
 };
+static const torch_row made[] = {
+#include "pt2_made.inc"
+};
 
 static void save(const pt2_case *c, const char *path)
 {
@@ -100,6 +103,12 @@ static void test_layers(void **state)
     walk_archives(layers, ONNX_COUNT(layers), 35);
 }
 
+static void test_made(void **state)
+{
+    (void)state;
+    walk_archives(made, ONNX_COUNT(made), 15);
+}
+
 /* Sizes of an archive that look like ids of dimensions (graph/dims.h) are numbers, and no size. */
 static void test_numbers_like_ids(void **state)
 {
@@ -135,6 +144,7 @@ static void test_numbers_like_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_elements), cmocka_unit_test(test_shapes),
-                                        cmocka_unit_test(test_layers), cmocka_unit_test(test_numbers_like_ids) };
+                                        cmocka_unit_test(test_layers), cmocka_unit_test(test_made),
+                                        cmocka_unit_test(test_numbers_like_ids) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
