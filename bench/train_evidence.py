@@ -18,8 +18,8 @@ net with batch norms from scratch; a control that goes on in float, and one run 
 three observers), int4 and int2 (weights alone, and at int2 the first and last layer stay float, as all activations do, which favours them: the best of
 nearest, round and equalize+round on the held-out images themselves). Accuracy and loss are of the written files, by `precis eval`.
 
-Carried (point 8): gutenberg-7m's shape (with QK norms) on its own training text and tokenizer, 4 epochs or what BUDGET seconds (environment, 300) hold; what is left
-of them goes to its 4-bit, 2-bit and ternary sisters. Held out is its valid.txt, by token and character. COMPUTE (f32; bf16 where tiles are), BATCH (8),
+Carried (point 8): gutenberg-7m's shape (with QK norms) on its own training text and tokenizer, 4 epochs or what BUDGET seconds (environment, 300) hold; then its
+4-bit, 2-bit and ternary sisters, which learn from it (--distill). Held out is its valid.txt, by token and character. COMPUTE (f32; bf16 where tiles are), BATCH (8),
 LR (0.03) and OTHERS_LR (0.006) of muon, DECAY (0.3). PRIDE: a file with Pride and Prejudice (Standard Ebooks, CC0; paragraphs one line each, a
 chapter's number before its first), which is among that text and not in SHARED; without it the text lacks that book.
 
@@ -312,8 +312,6 @@ def carried():
     each = d["context"] * d["batch"]
 
     muon = {"name": "muon", "lr": float(os.environ.get("LR", "0.03")), "others_lr": float(os.environ.get("OTHERS_LR", "0.006")), "betas": [0.9, 0.95], "decay": float(os.environ.get("DECAY", "0.3")), "clip": 1}
-    adamw = {"name": "adamw", "lr": 2e-4, "betas": [0.9, 0.95], "decay": 0.1, "clip": 1}
-
     def write(name, steps, optimizer, data, **more):
         c = {"data": data, "steps": steps, "checkpoint": 500, "seed": 1, "optimizer": optimizer, "schedule": {"name": "cosine", "warmup": max(1, steps // 20), "final": 0}, "compute": os.environ.get("COMPUTE", "f32"), **more}
         with open(path(name + ".json"), "w") as f:
@@ -333,11 +331,12 @@ def carried():
     main = last(run("train", write("carried", steps, muon, d, model=model), "-o", out, "--no-history"))[-1]
     bits = main["heldout"] * card["heldout"]["tokens"] / len(open(valid, encoding="utf-8").read()) / math.log(2)
     print(f"\nCarried: {main['parameters']} numbers, {main['tokens']} tokens ({main['tokens'] / epoch:.2f} epochs), contamination {100 * main.get('contamination', 0):.2f} %: held out {main['heldout']:.4f} ± {main['heldout_error']:.4f} nats a token, {bits:.3f} bits a character (gutenberg-7m: 4.0711)", flush=True)
-    left = budget - (time.time() - begun)
-    further = max(20, min(steps // 4, int(0.25 * left * rate / each)))
-    for label, type, estimator in (("4 bits", "Q4_0", "lsq"), ("2 bits", "Q2_K", "ste"), ("ternary", "TQ2_0", "ternary")):
-        served = path(f"carried-{type}.gguf")
-        r = last(run("train", write(f"carried-{type}", further, adamw, {k: v for k, v in d.items() if k != "tokenizer"}), "-o", path(f"carried-{type}-train.gguf"), "--from", out, "--qat", type, "--estimator", estimator, "--quantized", served, "--no-history"))[-1]
+    # Sisters learn from the model itself (KL), layers in few bits and the embedding in 8; a type takes the rate and the steps that it needs.
+    for label, type, estimator, lr, share in (("4 bits", "Q4_0", "lsq", 1e-4, 40), ("2 bits", "Q2_K", "ste", 2e-4, 24), ("ternary", "TQ2_0", "ternary", 1.2e-3, 9)):
+        served, adamw = path(f"carried-{type}.gguf"), {"name": "adamw", "lr": lr, "betas": [0.9, 0.95], "decay": 0.1, "clip": 1}
+        further = max(20, steps // share)
+        c = write(f"carried-{type}", further, adamw, {k: v for k, v in d.items() if k != "tokenizer"})
+        r = last(run("train", c, "-o", path(f"carried-{type}-train.gguf"), "--from", out, "--distill", out, "--qat", f"*embd*=Q8_0,*blk*={type}", "--estimator", estimator, "--quantized", served, "--no-history"))[-1]
         print(f"  {label} ({type}, {estimator}), {further} further steps: {r['heldout']:.4f} ± {r['heldout_error']:.4f}, run from its file {r['served']:.4f}", flush=True)
 
 

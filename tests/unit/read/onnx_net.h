@@ -131,6 +131,7 @@ static inline void onnx_put_port(onnx_bytes *graph, int field, const onnx_tensor
         onnx_within(&shape, 1, &dim);
     }
     if (shaped) onnx_within(&tensor, 2, &shape);
+    free(shape.data);
     onnx_within(&type, 1, &tensor);
     onnx_within(&info, 2, &type);
     onnx_within(graph, field, &info);

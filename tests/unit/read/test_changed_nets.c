@@ -155,7 +155,7 @@ static void one_pt2(precis_ctx *ctx, const char *what, const pt2_case *c)
 static precis_ctx *open_ctx(void)
 {
     precis_ctx *ctx = test_ctx(1);
-    OK(ctx, precis_ctx_set_memory_limit(ctx, (uint64_t)256 << 20, NULL));
+    OK(ctx, precis_ctx_set_memory_limit(ctx, pcs_private_memory() + ((uint64_t)256 << 20), NULL));
     return ctx;
 }
 
