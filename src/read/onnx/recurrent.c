@@ -63,7 +63,9 @@ static precis_value or_zeros(pcs_onnx_node *n, uint32_t i, uint32_t dims, const 
 static precis_value batch_first(pcs_onnx_node *n, precis_value v, bool first)
 {
     static const int64_t perm[] = { 1, 0, 2 };
-    return first && v >= 0 ? pcs_permuted(n, v, perm) : v;
+    if (!first || v < 0) return v;
+    if (pcs_of(n, v)->dims != 3) return pcs_wrong(n, "takes 3 dimensions, is given %u", pcs_of(n, v)->dims);
+    return pcs_permuted(n, v, perm);
 }
 
 /* A state of one sequence beside a batch without a size, which must be one then: it is spread over it. */

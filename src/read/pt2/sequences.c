@@ -179,6 +179,10 @@ void pcs_aten_recurrent(pcs_aten *c)
     }
     const pcs_dtype d = pcs_of(&c->n, x)->dtype;
     const bool lone = pcs_of(&c->n, x)->dims == 2;
+    if (!lone && pcs_of(&c->n, x)->dims != 3) {
+        pcs_wrong(&c->n, "takes 2 or 3 dimensions, is given %u", pcs_of(&c->n, x)->dims);
+        return;
+    }
     if (!first_states(c, s.kind == 'l', lone, states)) return;
     x = pcs_f32(&c->n, x);
     if (lone) x = pcs_unsqueezed(&c->n, x, 1, &batch);
