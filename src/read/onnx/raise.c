@@ -37,7 +37,11 @@ void *pcs_room(pcs_onnx_node *n, size_t count, size_t size) { return room_in(n, 
 void *pcs_graph_room(pcs_onnx_node *n, size_t count, size_t size) { return room_in(n, &n->im->g->arena, count, size); }
 
 bool pcs_failed(const pcs_onnx_node *n) { return n->im->error != PRECIS_OK; }
-const pcs_value *pcs_of(const pcs_onnx_node *n, precis_value v) { return &n->im->g->values[v]; }
+const pcs_value *pcs_of(const pcs_onnx_node *n, precis_value v)
+{
+    static const pcs_value none = { 0 }; /* of what could not be made: the node has failed */
+    return v < 0 ? &none : &n->im->g->values[v];
+}
 
 static precis_value fail(pcs_onnx_node *n, precis_status status, const char *text)
 {

@@ -337,7 +337,7 @@ void pcs_aten_scatter(pcs_aten *c)
     precis_value src =
         number ? pcs_filled(c, v.dtype, i.dims, i.shape, pcs_arg_number(c, "value")) : pcs_arg_tensor(c, "src");
     if (src < 0) return;
-    for (uint32_t k = 0; k < i.dims && k < pcs_of(&c->n, src)->dims; k++)
+    for (uint32_t k = 0; k < i.dims && k < pcs_of(&c->n, src)->dims; k++) /* src may fail on the way */
         if (pcs_of(&c->n, src)->shape[k] != i.shape[k] && !pcs_dim_is_id(i.shape[k]))
             src = pcs_part(&c->n, src, k, 0, i.shape[k]);
     static const char *const names[][2] = { { "none", "none" }, { "sum", "add" },      { "add", "add" },
