@@ -14,7 +14,7 @@ static precis_value split_heads(pcs_onnx_node *n, precis_value v, int64_t heads)
     if (x.dims != 3 || heads < 1 || pcs_dim_is_id(x.shape[2]) || x.shape[2] % heads)
         return pcs_wrong(n, "takes 4 dimensions, or 3 and a number of heads that divides the last");
     return pcs_permuted(n, pcs_shaped(n, v, 4, (const int64_t[]){ x.shape[0], x.shape[1], heads, x.shape[2] / heads }),
-                        perm);
+                        4, perm);
 }
 
 /* Each head of keys or values for `times` heads of queries. */
@@ -127,7 +127,7 @@ void pcs_raise_attention(pcs_onnx_node *n)
     if (n->n_out > 3) n->out[3] = pcs_as(n, mode == 2 ? with : mode == 3 ? p : s, d);
     precis_value y = pcs_make2(n, "product", NULL, p, v);
     if (flat && y >= 0)
-        y = pcs_shaped(n, pcs_permuted(n, y, perm), 3,
+        y = pcs_shaped(n, pcs_permuted(n, y, 4, perm), 3,
                        (const int64_t[]){ batch, queries, pcs_dim_product(n->im->g, pcs_of(n, y)->shape[3], heads) });
     n->out[0] = pcs_as(n, y, d);
 }
@@ -189,7 +189,7 @@ void pcs_raise_rotary(pcs_onnx_node *n)
                        (const int64_t[]){ v.shape[0], v.shape[1], v.shape[2], turned });
     } else y = pcs_joined(n, 2, both, 3);
     if (turned < size) y = pcs_joined(n, 2, (const precis_value[]){ y, pcs_part(n, x, 3, turned, size - turned) }, 3);
-    if (old.dims == 3) y = pcs_shaped(n, pcs_permuted(n, y, perm), 3, old.shape);
+    if (old.dims == 3) y = pcs_shaped(n, pcs_permuted(n, y, 4, perm), 3, old.shape);
     n->out[0] = pcs_as(n, y, old.dtype);
 }
 

@@ -97,8 +97,7 @@ precis_value pcs_scale_of(pcs_onnx_node *n, uint32_t i)
     if (v < 0 || !pcs_value_host(pcs_of(n, v))) return v;
     const pcs_value *x = pcs_of(n, v);
     const pcs_arg a = pcs_value_arg(x);
-    int64_t count = 1;
-    for (uint32_t k = 0; k < x->dims; k++) count *= x->shape[k];
+    const int64_t count = pcs_arg_count(&a);
     for (int64_t k = 0; k < count; k++) {
         const double s = pcs_real_at(&a, (size_t)k);
         if (!(s > 0) || s > 1.7e308)

@@ -432,11 +432,11 @@ precis_value pcs_shaped(pcs_onnx_node *n, precis_value v, uint32_t dims, const i
     return pcs_make2(n, "reshape", NULL, v, pcs_whole(n, dims, shape));
 }
 
-precis_value pcs_permuted(pcs_onnx_node *n, precis_value v, const int64_t *perm)
+precis_value pcs_permuted(pcs_onnx_node *n, precis_value v, uint32_t dims, const int64_t *perm)
 {
-    if (v < 0 || pcs_failed(n)) return -1;
-    const uint32_t dims = pcs_of(n, v)->dims;
     bool same = true;
+    if (v < 0 || pcs_failed(n)) return -1;
+    if (pcs_of(n, v)->dims != dims) return pcs_wrong(n, "takes %u dimensions, is given %u", dims, pcs_of(n, v)->dims);
     for (uint32_t i = 0; i < dims; i++) same = same && perm[i] == i;
     return same ? v : pcs_make1(n, "transpose", PRECIS_ATTRS(precis_attr_list("perm", dims, perm)), v);
 }
@@ -450,7 +450,7 @@ precis_value pcs_swapped(pcs_onnx_node *n, precis_value v)
     for (uint32_t i = 0; i < dims; i++) perm[i] = i;
     perm[dims - 1] = dims - 2;
     perm[dims - 2] = dims - 1;
-    return pcs_permuted(n, v, perm);
+    return pcs_permuted(n, v, dims, perm);
 }
 
 precis_value pcs_reduced(pcs_onnx_node *n, precis_value v, const char *kind, uint32_t count, const int64_t *axes,

@@ -106,7 +106,8 @@ precis_value pcs_counted_up(pcs_onnx_node *n, int64_t count); /* 0, 1, ... below
 precis_value pcs_as(pcs_onnx_node *n, precis_value v, pcs_dtype d);
 precis_value pcs_f32(pcs_onnx_node *n, precis_value v); /* numbers as F32; whole ones are refused */
 precis_value pcs_shaped(pcs_onnx_node *n, precis_value v, uint32_t dims, const int64_t *shape); /* reshape */
-precis_value pcs_permuted(pcs_onnx_node *n, precis_value v, const int64_t *perm);
+/* transpose; a value of other than `dims` dimensions is refused */
+precis_value pcs_permuted(pcs_onnx_node *n, precis_value v, uint32_t dims, const int64_t *perm);
 precis_value pcs_reduced(pcs_onnx_node *n, precis_value v, const char *kind, uint32_t count, const int64_t *axes,
                          bool keep);
 precis_value pcs_part(pcs_onnx_node *n, precis_value v, uint32_t axis, int64_t start, int64_t size);

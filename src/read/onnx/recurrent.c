@@ -63,9 +63,7 @@ static precis_value or_zeros(pcs_onnx_node *n, uint32_t i, uint32_t dims, const 
 static precis_value batch_first(pcs_onnx_node *n, precis_value v, bool first)
 {
     static const int64_t perm[] = { 1, 0, 2 };
-    if (!first || v < 0) return v;
-    if (pcs_of(n, v)->dims != 3) return pcs_wrong(n, "takes 3 dimensions, is given %u", pcs_of(n, v)->dims);
-    return pcs_permuted(n, v, perm);
+    return first ? pcs_permuted(n, v, 3, perm) : v;
 }
 
 /* A state of one sequence beside a batch without a size, which must be one then: it is spread over it. */
@@ -154,7 +152,7 @@ static void raise_recurrent(pcs_onnx_node *n, const char *kind, const weights *f
                                     count + (from->dynamic ? 4 : 0), in);
     if (y < 0) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
-    if (n->n_out > 0) n->out[0] = pcs_as(n, first ? pcs_permuted(n, y, back_y) : y, d);
+    if (n->n_out > 0) n->out[0] = pcs_as(n, first ? pcs_permuted(n, y, 4, back_y) : y, d);
     for (uint32_t i = 1; i < n->n_out && i < (lstm ? 3u : 2u); i++)
         n->out[i] = pcs_as(n, batch_first(n, pcs_second(n, y, i), first), d);
 }

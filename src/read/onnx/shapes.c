@@ -128,7 +128,7 @@ void pcs_raise_transpose(pcs_onnx_node *n)
         pcs_wrong(n, "has an order of %u dimensions, not %u", count, dims);
         return;
     }
-    n->out[0] = pcs_permuted(n, x, count ? perm : back);
+    n->out[0] = pcs_permuted(n, x, dims, count ? perm : back);
 }
 
 /* What NumPy's start:end:step takes of d elements. */
@@ -368,12 +368,12 @@ void pcs_raise_depth(pcs_onnx_node *n)
         const int64_t out[] = { v.shape[0], c / (b * b), pcs_dim_linear(n->im->g, h, b, 0, 1),
                                 pcs_dim_linear(n->im->g, w, b, 0, 1) };
         n->out[0] =
-            pcs_shaped(n, pcs_permuted(n, pcs_shaped(n, x, 6, crd ? own : dcr), crd ? own_perm : dcr_perm), 4, out);
+            pcs_shaped(n, pcs_permuted(n, pcs_shaped(n, x, 6, crd ? own : dcr), 6, crd ? own_perm : dcr_perm), 4, out);
         return;
     }
     const int64_t in[] = { v.shape[0], c, h / b, b, w / b, b }, perm[] = { 0, 3, 5, 1, 2, 4 },
                   out[] = { v.shape[0], c * b * b, h / b, w / b };
-    n->out[0] = pcs_shaped(n, pcs_permuted(n, pcs_shaped(n, x, 6, in), perm), 4, out);
+    n->out[0] = pcs_shaped(n, pcs_permuted(n, pcs_shaped(n, x, 6, in), 6, perm), 4, out);
 }
 
 /* ---- constants ---------------------------------------------------------------------------------- */

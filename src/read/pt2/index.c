@@ -107,7 +107,7 @@ static precis_value in_order(pcs_aten *c, precis_value y, const picked *p, uint3
     for (uint32_t i = 0; i < p->dims; i++) perm[n++] = i;
     while (n < dims) perm[n] = n, n++;
     for (uint32_t i = 0; i < dims; i++) inverse[perm[i]] = i;
-    return pcs_permuted(&c->n, y, back ? inverse : perm);
+    return pcs_permuted(&c->n, y, dims, back ? inverse : perm);
 }
 
 void pcs_aten_index(pcs_aten *c)
@@ -127,7 +127,7 @@ void pcs_aten_index(pcs_aten *c)
     }
     front_first(&p, rank, perm);
     const precis_value y = pcs_make2(&c->n, "take_at", PRECIS_ATTRS(precis_attr_int("batch", 0)),
-                                     pcs_permuted(&c->n, x, perm), rows_of(c, &p));
+                                     pcs_permuted(&c->n, x, rank, perm), rows_of(c, &p));
     c->n.out[0] = in_order(c, y, &p, rank, false);
 }
 
@@ -153,9 +153,9 @@ void pcs_aten_index_put(pcs_aten *c)
     w = pcs_spread_to(c, pcs_as(&c->n, w, v.dtype), dims, shape);
     w = in_order(c, w, &p, rank, true);
     precis_value y = pcs_make3(&c->n, "put_at", PRECIS_ATTRS(precis_attr_text("how", add ? "add" : "none")),
-                               pcs_permuted(&c->n, x, perm), rows_of(c, &p), w);
+                               pcs_permuted(&c->n, x, rank, perm), rows_of(c, &p), w);
     for (uint32_t i = 0; i < rank; i++) back[perm[i]] = i;
-    c->n.out[0] = pcs_permuted(&c->n, y, back);
+    c->n.out[0] = pcs_permuted(&c->n, y, rank, back);
 }
 
 void pcs_aten_non_zero(pcs_aten *c)
@@ -163,7 +163,7 @@ void pcs_aten_non_zero(pcs_aten *c)
     static const int64_t perm[] = { 1, 0 };
     const precis_value x = pcs_arg_tensor(c, "self");
     if (!pcs_constant(&c->n, x)) return;
-    c->n.out[0] = pcs_permuted(&c->n, PCS_BORROW(c, .raise = pcs_raise_non_zero, .n_in = 1, .in = &x), perm);
+    c->n.out[0] = pcs_permuted(&c->n, PCS_BORROW(c, .raise = pcs_raise_non_zero, .n_in = 1, .in = &x), 2, perm);
 }
 
 /* Elements of source, in order, where the mask says so. */

@@ -165,7 +165,8 @@ static precis_value adapt(pcs_aten *c, precis_value x, uint32_t axis, int64_t ou
     int64_t perm[PCS_GRAPH_DIMS];
     for (uint32_t i = 0; i < v.dims; i++) perm[i] = i;
     perm[axis] = v.dims - 1, perm[v.dims - 1] = axis;
-    return pcs_permuted(&c->n, adapt(c, pcs_permuted(&c->n, x, perm), v.dims - 1, out), perm);
+    x = adapt(c, pcs_permuted(&c->n, x, v.dims, perm), v.dims - 1, out);
+    return pcs_permuted(&c->n, x, v.dims, perm);
 }
 
 /* "with": dimensions. */

@@ -174,8 +174,8 @@ void pcs_aten_channel_shuffle(pcs_aten *c)
     }
     for (uint32_t i = 0; i < v.dims + 1; i++) perm[i] = i, apart[i] = i ? v.shape[i - 1] : v.shape[0];
     apart[1] = groups, apart[2] = v.shape[1] / groups, perm[1] = 2, perm[2] = 1;
-    c->n.out[0] =
-        pcs_shaped(&c->n, pcs_permuted(&c->n, pcs_shaped(&c->n, x, v.dims + 1, apart), perm), v.dims, v.shape);
+    const precis_value y = pcs_permuted(&c->n, pcs_shaped(&c->n, x, v.dims + 1, apart), v.dims + 1, perm);
+    c->n.out[0] = pcs_shaped(&c->n, y, v.dims, v.shape);
 }
 
 /* Vectors spread over a grid of all of them; "xy": the first two change places.
@@ -326,7 +326,7 @@ void pcs_aten_rot90(pcs_aten *c)
                                    precis_attr_list("steps", v.dims, steps)),
                       x);
     if (quarters % 2) perm[a] = b, perm[b] = a;
-    c->n.out[0] = pcs_permuted(&c->n, x, perm);
+    c->n.out[0] = pcs_permuted(&c->n, x, v.dims, perm);
 }
 
 /* take_along_dim: indices spread over the other dimensions, or all of x as one. */

@@ -240,7 +240,7 @@ void pcs_aten_unfold(pcs_aten *c)
     for (uint32_t i = 0; i <= v.dims; i++)
         if (i != axis + 1) perm[m++] = i;
     perm[m] = axis + 1;
-    c->n.out[0] = pcs_permuted(&c->n, pcs_shaped(&c->n, y, v.dims + 1, shape), perm);
+    c->n.out[0] = pcs_permuted(&c->n, pcs_shaped(&c->n, y, v.dims + 1, shape), v.dims + 1, perm);
 }
 
 void pcs_aten_pixels(pcs_aten *c)
@@ -268,7 +268,7 @@ void pcs_aten_pixels(pcs_aten *c)
         }
         const int64_t in[] = { front, four[1], four[2] / by, by, four[3] / by, by }, perm[] = { 0, 1, 3, 5, 2, 4 },
                       out[] = { front, four[1] * by * by, four[2] / by, four[3] / by };
-        x = pcs_shaped(&c->n, pcs_permuted(&c->n, pcs_shaped(&c->n, x, 6, in), perm), 4, out);
+        x = pcs_shaped(&c->n, pcs_permuted(&c->n, pcs_shaped(&c->n, x, 6, in), 6, perm), 4, out);
     }
     if (x < 0) return;
     memcpy(shape, v.shape, sizeof shape);

@@ -28,8 +28,7 @@ static void check_zero(pcs_aten *c, precis_value v, pcs_dtype d)
     if (v < 0 || !pcs_value_host(pcs_of(&c->n, v)) || !bounds_of(d, &low, &high)) return;
     const pcs_value *x = pcs_of(&c->n, v);
     const pcs_arg a = pcs_value_arg(x);
-    int64_t count = 1;
-    for (uint32_t i = 0; i < x->dims; i++) count *= x->shape[i];
+    const int64_t count = pcs_arg_count(&a);
     for (int64_t i = 0; i < count && !pcs_failed(&c->n); i++) {
         const double z = pcs_dtype_whole(x->dtype) ? (double)pcs_int_at(&a, (size_t)i) : pcs_real_at(&a, (size_t)i);
         if (!(z >= (double)low && z <= (double)high))
@@ -59,8 +58,7 @@ static void check_scale(pcs_aten *c, precis_value v)
     if (v < 0 || !pcs_value_host(pcs_of(&c->n, v))) return;
     const pcs_value *x = pcs_of(&c->n, v);
     const pcs_arg a = pcs_value_arg(x);
-    int64_t count = 1;
-    for (uint32_t i = 0; i < x->dims; i++) count *= x->shape[i];
+    const int64_t count = pcs_arg_count(&a);
     for (int64_t i = 0; i < count; i++) {
         const double s = pcs_real_at(&a, (size_t)i);
         if (s > 0 && s < PCS_INFINITY) continue;

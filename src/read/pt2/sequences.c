@@ -136,7 +136,7 @@ static precis_value layer_of(pcs_aten *c, const stack *s, uint32_t layer, precis
                                 .third = s->kind == 'l' ? &last[1] : NULL);
     if (y < 0) return -1;
     const pcs_value v = *pcs_of(&c->n, y); /* [steps, ways, batch, hidden] */
-    return pcs_shaped(&c->n, pcs_permuted(&c->n, y, perm), 3,
+    return pcs_shaped(&c->n, pcs_permuted(&c->n, y, 4, perm), 3,
                       (const int64_t[]){ v.shape[0], v.shape[2], v.shape[3] * s->ways });
 }
 
@@ -186,14 +186,14 @@ void pcs_aten_recurrent(pcs_aten *c)
     if (!first_states(c, s.kind == 'l', lone, states)) return;
     x = pcs_f32(&c->n, x);
     if (lone) x = pcs_unsqueezed(&c->n, x, 1, &batch);
-    else if (first) x = pcs_permuted(&c->n, x, swap);
+    else if (first) x = pcs_permuted(&c->n, x, 3, swap);
     for (uint32_t i = 0; i < layers; i++) {
         x = layer_of(c, &s, i, x, states, end);
         if (x < 0) return;
         last[0][i] = end[0], last[1][i] = end[1];
     }
     if (lone) x = pcs_shaped(&c->n, x, 2, (const int64_t[]){ pcs_of(&c->n, x)->shape[0], pcs_of(&c->n, x)->shape[2] });
-    else if (first) x = pcs_permuted(&c->n, x, swap);
+    else if (first) x = pcs_permuted(&c->n, x, 3, swap);
     c->n.out[0] = pcs_as(&c->n, x, d);
     for (uint32_t i = 1; i < c->n.n_out && i < (s.kind == 'l' ? 3u : 2u); i++) {
         precis_value h = pcs_joined(&c->n, (uint32_t)layers, last[i - 1], 0);

@@ -188,15 +188,16 @@ void pcs_aten_permute(pcs_aten *c)
 {
     int64_t perm[PCS_GRAPH_DIMS];
     const precis_value x = pcs_arg_tensor(c, "self");
-    if (order(c, x, perm)) c->n.out[0] = pcs_permuted(&c->n, x, perm);
+    if (order(c, x, perm)) c->n.out[0] = pcs_permuted(&c->n, x, pcs_of(&c->n, x)->dims, perm);
 }
 
 precis_value pcs_back_permute(pcs_aten *c, precis_value base, precis_value w)
 {
     int64_t perm[PCS_GRAPH_DIMS], back[PCS_GRAPH_DIMS] = { 0 };
     if (!order(c, base, perm)) return -1;
-    for (uint32_t i = 0; i < pcs_of(&c->n, base)->dims; i++) back[perm[i]] = i;
-    return pcs_permuted(&c->n, w, back);
+    const uint32_t dims = pcs_of(&c->n, base)->dims;
+    for (uint32_t i = 0; i < dims; i++) back[perm[i]] = i;
+    return pcs_permuted(&c->n, w, dims, back);
 }
 
 /* ---- parts -------------------------------------------------------------------------------------- */
@@ -470,7 +471,7 @@ void pcs_aten_diagonal(pcs_aten *c)
     for (int64_t i = 0; at && i < size; i++) at[i] = (r + i) * columns + k + i;
     if (!at) return;
     shape[dims] = rows * columns;
-    const precis_value flat = pcs_shaped(&c->n, pcs_permuted(&c->n, x, perm), dims + 1, shape);
+    const precis_value flat = pcs_shaped(&c->n, pcs_permuted(&c->n, x, v.dims, perm), dims + 1, shape);
     c->n.out[0] = pcs_make2(&c->n, "take", PRECIS_ATTRS(precis_attr_int("axis", dims)), flat,
                             pcs_whole(&c->n, (uint32_t)(size > 0 ? size : 0), at));
 }
