@@ -5,6 +5,7 @@
 #define PCS_POINTWISE_H
 
 #include "base/fmath.h"
+#include "base/lane_sums.h"
 #include "kernel/kernel.h"
 
 PCS_INLINE void pcs_swiglu_loop(const pcs_glu_args *a)
@@ -57,13 +58,6 @@ PCS_INLINE void pcs_softmax_loop(const pcs_softmax_args *a)
     for (; j < n; j++) s[j] *= inv;
 }
 
-PCS_INLINE double pcs_lanes_sum(double *lane)
-{
-    for (int step = 8; step; step /= 2)
-        for (int l = 0; l < step; l++) lane[l] += lane[l + step];
-    return lane[0];
-}
-
 PCS_INLINE void pcs_log_sum_loop(const pcs_log_sum_args *a)
 {
     const float *x = a->x;
@@ -87,7 +81,7 @@ PCS_INLINE void pcs_log_sum_loop(const pcs_log_sum_args *a)
     for (size_t i = 0; i < whole; i += 16) PCS_LANES(l, 16) lane[l] += (double)pcs_expf(x[i + l] - top);
     for (size_t i = whole; i < n; i++) lane[i % 16] += (double)pcs_expf(x[i] - top);
     *a->best = best;
-    *a->sum = (double)top + pcs_log(pcs_lanes_sum(lane));
+    *a->sum = (double)top + pcs_log(pcs_sixteen_lanes(lane));
 }
 
 PCS_INLINE void pcs_divergence_loop(const pcs_divergence_args *a)
@@ -101,7 +95,7 @@ PCS_INLINE void pcs_divergence_loop(const pcs_divergence_args *a)
         lane[l] += (double)pcs_expf(p[i + l] - shift) * (((double)p[i + l] - lp) - ((double)q[i + l] - lq));
     for (size_t i = whole; i < n; i++)
         lane[i % 16] += (double)pcs_expf(p[i] - shift) * (((double)p[i] - lp) - ((double)q[i] - lq));
-    *a->kl = pcs_lanes_sum(lane);
+    *a->kl = pcs_sixteen_lanes(lane);
 }
 
 PCS_INLINE void pcs_dot_loop(const pcs_dot_args *arg)
@@ -111,7 +105,7 @@ PCS_INLINE void pcs_dot_loop(const pcs_dot_args *arg)
     size_t i = 0;
     for (; i + 8 <= arg->n; i += 8) PCS_LANES(l, 8) lane[l] += a[i + l] * b[i + l];
     for (; i < arg->n; i++) lane[i % 8] += a[i] * b[i];
-    *arg->sum = ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    *arg->sum = pcs_eight_lanes(lane);
 }
 
 #endif

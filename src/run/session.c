@@ -1,5 +1,6 @@
 /* session.c - the one loop over tokens: what is read next, what is chosen, when it ends, what may be shown. */
 #include "base/options.h"
+#include "kernel/scores.h"
 #include "precis/session.h"
 #include "run/runner.h"
 
@@ -232,8 +233,7 @@ static void weigh(precis_session *s, const float *x, int32_t id, precis_token *o
 {
     const uint32_t n = s->r->lm.vocabulary, k = s->opt.top < n ? s->opt.top : n;
     size_t best;
-    double sum;
-    s->r->program->kernels.log_sum(&(pcs_log_sum_args){ x, n, &best, &sum });
+    const double sum = pcs_log_sum(&s->r->program->kernels, x, n, &best);
     out->logprob = (double)x[id] - sum;
     out->top = s->top;
     for (uint32_t i = 0; i < n && k; i++) {

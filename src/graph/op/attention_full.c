@@ -10,8 +10,8 @@
  * A thread has whole key heads of whole sequences, whose keys no other thread's queries see; their queries go through
  * gemm ROW_TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
 #include "base/fmath.h"
+#include "base/lane_sums.h"
 #include "graph/graph.h"
-#include "graph/lanes.h"
 #include "graph/turn.h"
 
 enum { DIM, SCALE, WINDOW, CAP, CAUSAL, PLUS_ONE, ZETA, GAMMA };

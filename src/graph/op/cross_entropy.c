@@ -6,6 +6,7 @@
 #include "base/fmath.h"
 #include "base/builtins.h"
 #include "graph/graph.h"
+#include "kernel/scores.h"
 
 enum { SMOOTHING, Z, IGNORE };
 
@@ -23,14 +24,6 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static double log_sum(const pcs_call *c, const float *x, size_t n)
-{
-    double sum = 0;
-    size_t best = 0;
-    c->kernels->log_sum(&(pcs_log_sum_args){ .x = x, .n = n, .best = &best, .sum = &sum });
-    return sum;
-}
-
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t n = (size_t)c->in[0].shape[1], rows = (size_t)c->in[0].shape[0];
@@ -44,7 +37,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         const bool outside = target[r] < 0 || (size_t)target[r] >= n;
         y[r] = target[r] == c->attr[IGNORE].integer ? 0.0f : pcs_nanf();
         if (target[r] == c->attr[IGNORE].integer || outside) continue;
-        const double l = log_sum(c, x, n);
+        const double l = pcs_log_sum(c->kernels, x, n, NULL);
         double mean = 0;
         for (size_t i = 0; smoothing > 0 && i < n; i++) mean += x[i];
         y[r] = (float)((1 - smoothing) * (l - x[target[r]]) + smoothing * (l - mean / (double)n) +
@@ -64,7 +57,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
         if (target[r] == c->attr[IGNORE].integer || outside) continue;
         const float *x = (const float *)c->in[0].data + r * n, d = g->out[0][r];
         float *dx = g->in[0] + r * n;
-        const double l = log_sum(c, x, n);
+        const double l = pcs_log_sum(c->kernels, x, n, NULL);
         const float shift = (float)l, by = (float)(1 + 2 * c->attr[Z].real * l);
         for (size_t i = 0; i < n; i++) dx[i] += d * (pcs_expf(x[i] - shift) * by - each);
         dx[target[r]] -= d * (1.0f - smoothing);

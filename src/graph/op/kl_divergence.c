@@ -2,6 +2,7 @@
  * et al. 2015, section 2): KL(teacher || student), or with reverse=1 KL(student || teacher). */
 #include "base/fmath.h"
 #include "graph/op/pair.h"
+#include "kernel/scores.h"
 
 enum { TEMPERATURE, REVERSE };
 
@@ -28,14 +29,6 @@ static const float *at_temperature(const float *x, size_t n, double t, float *ou
     return out;
 }
 
-static double log_sum(const pcs_call *c, const float *x, size_t n)
-{
-    double sum = 0;
-    size_t best = 0;
-    c->kernels->log_sum(&(pcs_log_sum_args){ .x = x, .n = n, .best = &best, .sum = &sum });
-    return sum;
-}
-
 static rows_of look_at(const pcs_call *c, size_t r, uint32_t ith, bool divergence)
 {
     const size_t n = (size_t)c->in[0].shape[1], first = c->attr[REVERSE].integer ? 0 : 1;
@@ -43,9 +36,8 @@ static rows_of look_at(const pcs_call *c, size_t r, uint32_t ith, bool divergenc
     float *mem = (float *)(void *)(c->scratch + ith * c->scratch_size);
     rows_of w = { .a = at_temperature((const float *)c->in[first].data + r * n, n, t, mem),
                   .b = at_temperature((const float *)c->in[1 - first].data + r * n, n, t, mem + n) };
-    w.la = log_sum(c, w.a, n), w.lb = log_sum(c, w.b, n);
-    const pcs_divergence_args both = { .p = w.a, .q = w.b, .lp = w.la, .lq = w.lb, .n = n, .kl = &w.kl };
-    if (divergence) c->kernels->divergence(&both);
+    w.la = pcs_log_sum(c->kernels, w.a, n, NULL), w.lb = pcs_log_sum(c->kernels, w.b, n, NULL);
+    if (divergence) w.kl = pcs_divergence(c->kernels, w.a, w.la, w.b, w.lb, n);
     return w;
 }
 

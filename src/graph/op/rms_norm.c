@@ -1,8 +1,8 @@
 /* rms_norm - y = x / sqrt(mean(x^2) + eps) * weight over each `dim` numbers of a row (0: the whole row).
  * Zhang and Sennrich 2019, equation 4. The sum of squares is taken in 16 lanes, so its order is fixed. */
 #include "base/fmath.h"
+#include "base/lane_sums.h"
 #include "graph/graph.h"
-#include "graph/lanes.h"
 
 enum { EPS, DIM };
 

@@ -3,6 +3,7 @@
 #define PCS_ROUND_H
 
 #include "base/f16.h"
+#include "base/lane_sums.h"
 
 /* Nearest whole number, ties to even; beyond 4e6 a number is left as it is (a clamp follows), and so is a NaN: what is
  * not finite must be seen in the loss. */
@@ -17,7 +18,7 @@ static inline float pcs_largest(const float *x, size_t n)
     return top;
 }
 
-/* Mean magnitude, summed in 16 lanes, which are summed by halves. */
+/* Mean magnitude, summed in 16 lanes. */
 static inline double pcs_mean_magnitude(const float *x, size_t n)
 {
     double lane[16] = { 0 };
@@ -25,8 +26,7 @@ static inline double pcs_mean_magnitude(const float *x, size_t n)
     for (; i + 16 <= n; i += 16)
         PCS_LANES(l, 16) lane[l] += x[i + l] < 0 ? -(double)x[i + l] : (double)x[i + l];
     for (; i < n; i++) lane[i % 16] += x[i] < 0 ? -(double)x[i] : (double)x[i];
-    for (int step = 8; step; step /= 2) PCS_LANES(l, step) lane[l] += lane[l + step];
-    return n ? lane[0] / (double)n : 0;
+    return n ? pcs_sixteen_lanes(lane) / (double)n : 0;
 }
 
 /* The nearest of 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives, ties to the even code; a NaN stays one. */

@@ -44,8 +44,8 @@ static bool core_fits(const precis_graph *g, const pcs_node *n)
                     *zw = &g->values[n->in[3]];
     conv_codes c;
     if (x->dtype != PCS_U8 || pcs_value_is_known(x) || (x->dims != 3 && x->dims != 4) || !pcs_value_sized(x) ||
-        !pcs_value_sized(zx) || pcs_value_count(zx) != 1 || !codes_open(&c, w, zw) ||
-        !pcs_value_sized(&g->values[n->out[0]]) || pcs_value_count(&g->values[n->out[0]]) < 1)
+        pcs_value_count(zx) != 1 || !codes_open(&c, w, zw) ||
+        pcs_value_count(&g->values[n->out[0]]) < 1)
         return false;
     if (c.each > INT32_MAX / (255 * 128 * 2)) return false;
     int8_t q;
@@ -77,7 +77,7 @@ static bool scaled_conv(const precis_graph *g, const pcs_node *n, conv_form *f)
         f->scale = n->in[1 - side];
         if (!f->core) continue;
         const pcs_value *s = &g->values[f->scale], *y = &g->values[n->out[0]], *c = &g->values[n->in[side]];
-        const bool one = s->dtype == PCS_F32 && pcs_value_sized(s) && pcs_value_count(s) == 1;
+        const bool one = s->dtype == PCS_F32 && pcs_value_count(s) == 1;
         if ((one || by_channel(s, c->dims, g->values[f->core->in[1]].shape[0])) && y->dims == c->dims &&
             pcs_value_sized(y) && pcs_value_count(y) == pcs_value_count(c))
             return true;

@@ -17,7 +17,7 @@ static bool is_number(const precis_graph *g, precis_value v, float number)
 {
     const pcs_value *x = &g->values[v];
     const float *one = pcs_value_f32(x, 1);
-    return one && pcs_value_sized(x) && pcs_value_count(x) == 1 && *one == number;
+    return one && pcs_value_count(x) == 1 && *one == number;
 }
 
 /* max(reduce max, 0) or min(reduce min, 0) of all of x. */

@@ -55,7 +55,7 @@ static const pcs_node *product_behind(const precis_graph *g, precis_value v)
     if (!p || p->op != &pcs_op_product_whole) return NULL;
     const pcs_value *a = &g->values[p->in[0]], *za = &g->values[p->in[2]];
     const bool rows = a->dtype == PCS_U8 && a->dims >= 2 && pcs_value_sized(a) && !pcs_value_is_known(a) &&
-                      pcs_value_sized(za) && pcs_value_count(za) == 1;
+                      pcs_value_count(za) == 1;
     return rows && weights_fit(&g->values[p->in[1]], &g->values[p->in[3]]) ? p : NULL;
 }
 
@@ -63,8 +63,7 @@ static const pcs_node *product_behind(const precis_graph *g, precis_value v)
 static bool by_column(const precis_graph *g, precis_value v, int64_t n)
 {
     const pcs_value *s = &g->values[v];
-    if (s->dtype != PCS_F32 || !pcs_value_sized(s)) return false;
-    return pcs_value_count(s) == n && s->dims && s->shape[s->dims - 1] == n;
+    return s->dtype == PCS_F32 && n >= 0 && pcs_value_count(s) == n && s->dims && s->shape[s->dims - 1] == n;
 }
 
 static void *room(precis_graph *g, size_t n)
@@ -146,7 +145,7 @@ static const pcs_node *scaled(const precis_graph *g, const pcs_node *n, precis_v
         const pcs_value *s = &g->values[n->in[1 - side]];
         if (!p) continue;
         const int64_t columns = g->values[p->in[1]].shape[1];
-        const bool one = s->dtype == PCS_F32 && pcs_value_sized(s) && pcs_value_count(s) == 1 && s->dims <= 2;
+        const bool one = s->dtype == PCS_F32 && pcs_value_count(s) == 1 && s->dims <= 2;
         if (!one && !by_column(g, n->in[1 - side], columns)) continue;
         if (!pcs_same_count(&g->values[n->out[0]], &g->values[n->in[side]])) continue;
         *scale = n->in[1 - side];

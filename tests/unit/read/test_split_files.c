@@ -1,7 +1,7 @@
 /* test_split_files.c - a GGUF in parts: all tensors are there, from any of whose parts they come, and parts that are
  * missing, opened in the wrong order or of other numbers are refused with their reason. */
 #include "model/model.h"
-#include "test_gguf.h"
+#include "tiny_model.h"
 
 typedef struct {
     const char *name;     /* of the file that is opened */
@@ -9,15 +9,6 @@ typedef struct {
     bool second;          /* the other part is there */
     const char *says;     /* NULL: it is read */
 } split_row;
-
-static const char *part_path(const char *name)
-{
-    static char path[2][128];
-    static unsigned turn;
-    char *p = path[turn++ % 2];
-    snprintf(p, sizeof path[0], "%s/%s", test_folder(), name);
-    return p;
-}
 
 static void write_part(const char *name, const split_row *r, uint32_t no, const char *tensor, const float *x)
 {
@@ -27,7 +18,7 @@ static void write_part(const char *name, const split_row *r, uint32_t no, const 
     test_key(&g, "split.count", 2, &(uint16_t){ (uint16_t)r->count }, 2);
     test_key(&g, "split.tensors.count", 5, &r->total, 4);
     test_add(&g, tensor, (test_shape){ 4, 2, 0 }, (test_noise){ 0 }, x);
-    test_write_gguf(&g, part_path(name));
+    test_write_gguf(&g, tiny_path(name));
 }
 
 static const split_row rows[] = {
@@ -49,11 +40,11 @@ static void test_parts(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const split_row *r = &rows[i];
         precis_model *m;
-        remove(part_path("m-00002-of-00002.gguf"));
+        remove(tiny_path("m-00002-of-00002.gguf"));
         write_part(r->name, r, r->no, "a.weight", x[0]);
         if (r->second && strcmp(r->name, "m-00002-of-00002.gguf"))
             write_part("m-00002-of-00002.gguf", r, r->no + 1, "b.weight", x[1]);
-        const precis_status st = precis_model_open(ctx, &m, part_path(r->name));
+        const precis_status st = precis_model_open(ctx, &m, tiny_path(r->name));
         if (r->says) {
             if (!st || !strstr(precis_ctx_message(ctx), r->says))
                 fail_msg("row %zu: %d, not \"%s\": %s", i, (int)st, r->says, st ? precis_ctx_message(ctx) : "");
