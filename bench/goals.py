@@ -30,6 +30,7 @@ GOALS = {
     "gemm Q4_K": ("GEMM kernel of Q4_K, part of the multipliers' peak", "%", ">=", 55),
     "gemm Q8_0": ("GEMM kernel of Q8_0, part of the multipliers' peak", "%", ">=", 55),
     "gemm Q4_0 avx2": ("GEMM kernel of Q4_0 at AVX2, part of the multipliers' peak", "%", ">=", 55),
+    "read": ("the kernel that reads fastest, part of the read limit (more than that, and it is none)", "%", "<=", 105),
     "prefill 1.1b Q4_0 limit": ("prefill of 1.1B as a whole, Q4_0, part of the peak of its multiplications", "%", ">=", 55),
     "prefill smollm2 Q4_0 peer": ("prefill of SmolLM2-135M, Q4_0, over llama.cpp", "x", ">=", 2),
     "prefill 1.1b Q4_0 peer avx2": ("prefill of 1.1B, Q4_0, over llama.cpp, both with AVX2 only", "x", ">=", 1.5),

@@ -1,5 +1,6 @@
 """The kernels of prompts alone (`precis bench --kernels`), medians of ROUNDS: what part of the multipliers' peak they
-reach, and, where there are tiles, of the tiles' in the arithmetic bf16.
+reach, and, where there are tiles, of the tiles' in the arithmetic bf16; and that none reads faster than the read limit
+that was measured beside it, which would then be no limit.
 
 usage: kernels.py PRECIS [ROUNDS [THREADS]]     (PRECIS_CPU masks instruction sets)
 """
@@ -23,3 +24,9 @@ for i, row in enumerate(runs[0]["kernels"]):
             goals.record(f"{key} {row['type']}" + (f" {named}" if named else ""), share)
     if row["multiply_s"] or row["tiles_s"]:
         print(line)
+reads = {r["type"]: statistics.median(k["kernels"][i]["memory_bytes_s"] / k["kernels"][i]["limit"]["memory_bytes_s"] for k in runs)
+         for i, r in enumerate(runs[0]["kernels"])}
+fastest = max(reads, key=reads.get)
+print(f"{fastest} reads fastest: {100 * reads[fastest]:.0f} % of the read limit")
+if threads == 1:
+    goals.record("read" + (f" {named}" if named else ""), 100 * reads[fastest])

@@ -154,13 +154,12 @@ static int quant_options(cli *c, precis_net_quant_options *o)
     return -1;
 }
 
-/* Contents that a node asks for are not given with sizes, unless it is this input's that it asks for: they may be its
- * sizes. */
-static bool of_others(const char *why, const char *name)
+/* Would sizes of this input help? Not where a node asks for the contents of others: its own may be what are sizes. */
+static bool sizes_help(const precis_net *net, size_t input)
 {
-    const char *of = strstr(why, "depends on the contents of "), *end = of ? strstr(of, ", which") : NULL;
-    const char *at = of ? strstr(of, name) : NULL;
-    return end && (!at || at > end);
+    bool of_others = false;
+    for (size_t i = 0; i < precis_net_inputs(net); i++) of_others = of_others || precis_net_asks(net, i);
+    return !of_others || precis_net_asks(net, input);
 }
 
 /* Why a net has no graph, and what would help where its file leaves sizes open. */
@@ -175,7 +174,7 @@ static int open_sizes(cli *c, precis_net *net, precis_status st)
     for (size_t i = 0; of_sizes && i < precis_net_inputs(net); i++)
         if (!precis_net_input(net, i, &port))
             for (uint32_t d = 1; d < port.dims; d++)
-                if (port.shape[d] < 0 && !of_others(why, port.name))
+                if (port.shape[d] < 0 && sizes_help(net, i))
                     return cli_error(c,
                                      "%s; input %s has open sizes: give those that cannot stay open (--size 224, "
                                      "--size 48x320: in their order, without the first dimension; --size NAME=N,...)",

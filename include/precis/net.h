@@ -50,6 +50,8 @@ PRECIS_API int precis_net_op(const precis_net *net, size_t i, char *name, size_t
  * first dimension that is open (Squeeze without axes), that is 1, which is said. NULL *graph and PRECIS_EUNSUPPORTED
  * where it depends on the contents of an input: precis_net_run makes it for those it is given. */
 PRECIS_API precis_status precis_net_graph(precis_net *net, precis_graph **graph);
+/* Behind a precis_net_graph that was PRECIS_EUNSUPPORTED: is it the contents of input i that a node asks for? */
+PRECIS_API int precis_net_asks(const precis_net *net, size_t i);
 /* Inputs (their data may be NULL) whose sizes the graph is made for where it cannot be made for any, as with a Reshape
  * that only fits some height: those that may stay open do, and the others are said. Before precis_net_graph. A C file
  * (precis/quant_net.h) has all of them. Dimensions of -1 stay as they are. */

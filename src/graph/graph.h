@@ -229,6 +229,16 @@ precis_status pcs_op_fail(precis_graph *g, const pcs_node *n, const char *fmt, .
 precis_status pcs_infer_like(precis_graph *g, const pcs_node *n, uint32_t i, pcs_value *out);
 /* Bytes up to the next line of a cache: where a piece of scratch may begin. */
 static inline size_t pcs_line_up(size_t n) { return (n + 63) / 64 * 64; }
+/* Elements; -1 where a size is not known. */
+static inline int64_t pcs_value_count(const pcs_value *v)
+{
+    int64_t n = 1;
+    for (uint32_t i = 0; i < v->dims; i++)
+        if (pcs_dim_is_id(v->shape[i])) return -1;
+        else n *= v->shape[i];
+    return n;
+}
+static inline bool pcs_value_sized(const pcs_value *v) { return pcs_value_count(v) >= 0; }
 static inline int64_t pcs_arg_count(const pcs_arg *a)
 {
     int64_t n = 1;

@@ -142,6 +142,7 @@ static precis_status graph_of_one(precis_net *net, pcs_netfile_graph *out)
     const pcs_netfile *f = net->file;
     char why[sizeof net->ctx->message];
     bool open = false;
+    const uint64_t need = out->need;
     memcpy(why, net->ctx->message, sizeof why);
     pcs_netfile_given *one = pcs_alloc(net->ctx, f->n_inputs + 1, sizeof *one);
     if (!one) return PRECIS_ENOMEM;
@@ -157,7 +158,7 @@ static precis_status graph_of_one(precis_net *net, pcs_netfile_graph *out)
     precis_status st = open ? pcs_netfile_import(net->file, one, out) : PRECIS_EUNSUPPORTED;
     pcs_free(net->ctx, one);
     if (!st) pcs_warn(net->ctx, "%s; inputs have 1 as their first dimension from here on", why);
-    if (st == PRECIS_EUNSUPPORTED) memcpy(net->ctx->message, why, sizeof why);
+    if (st == PRECIS_EUNSUPPORTED) memcpy(net->ctx->message, why, sizeof why), out->need = need;
     return st;
 }
 
@@ -232,11 +233,19 @@ static precis_status import(precis_net *net, pcs_netfile_graph *out)
     if (net->assumed && (st == PRECIS_EUNSUPPORTED || st == PRECIS_EFORMAT || st == PRECIS_EINVAL)) {
         char why[sizeof net->ctx->message];
         memcpy(why, net->ctx->message, sizeof why);
+        const uint64_t need = out->need;
         const precis_status again = graph_of_assumed(net, out);
-        if (again && again != PRECIS_ENOMEM) memcpy(net->ctx->message, why, sizeof why);
+        if (again && again != PRECIS_ENOMEM) memcpy(net->ctx->message, why, sizeof why), out->need = need;
         if (!again || again == PRECIS_ENOMEM) st = again;
     }
     return st;
+}
+
+static bool wanted(uint64_t need, size_t i) { return need & (uint64_t)1 << (i < 63 ? i : 63); }
+
+int precis_net_asks(const precis_net *net, size_t i)
+{
+    return i < net->file->n_inputs && !net->symbolic.graph && wanted(net->symbolic.need, i);
 }
 
 precis_status precis_net_graph(precis_net *net, precis_graph **graph)
@@ -386,8 +395,6 @@ static precis_status match(precis_net *net, const precis_array *inputs, size_t n
 }
 
 /* ---- running ------------------------------------------------------------------------------------ */
-
-static bool wanted(uint64_t need, size_t i) { return need & (uint64_t)1 << (i < 63 ? i : 63); }
 
 /* The graph is of these shapes, and of these contents where it has some. */
 static bool still_fits(const precis_net *net, const precis_array *const *given)

@@ -32,23 +32,15 @@ static double floor_mod(double x, double y)
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 
-/* 0 where a size is not known. */
-static int64_t elements(const pcs_value *v)
-{
-    int64_t n = 1;
-    for (uint32_t k = 0; k < v->dims && n; k++) n = pcs_dim_is_id(v->shape[k]) ? 0 : n * v->shape[k];
-    return n;
-}
-
 /* Of operands with as many elements as the result, or one. */
 static int64_t of_known(precis_graph *g, const pcs_node *n, int64_t i, pcs_dim_fn *fn)
 {
-    const int64_t all = elements(&g->values[n->out[0]]);
+    const int64_t all = pcs_value_count(&g->values[n->out[0]]);
     int64_t x[2];
     for (uint32_t k = 0; k < 2; k++) {
         const pcs_value *v = &g->values[n->in[k]];
-        const int64_t have = v->known ? elements(v) : 0;
-        if (have != 1 && (!have || have != all)) return PCS_DIM_ERROR;
+        const int64_t have = v->known ? pcs_value_count(v) : 0;
+        if (have != 1 && (have < 1 || have != all)) return PCS_DIM_ERROR;
         x[k] = v->known[have == 1 ? 0 : i];
     }
     return fn(g, x[0], x[1]);

@@ -77,16 +77,6 @@ static inline const precis_attr *pcs_node_attr(const pcs_node *n, const char *na
 bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z);
 /* v is what a decoding node makes of codes of 8 bits with one scale. */
 bool pcs_coded_of(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_coded *out);
-/* Elements; -1 where a size is not known. */
-static inline int64_t pcs_value_count(const pcs_value *v)
-{
-    int64_t n = 1;
-    for (uint32_t i = 0; i < v->dims; i++)
-        if (pcs_dim_is_id(v->shape[i])) return -1;
-        else n *= v->shape[i];
-    return n;
-}
-static inline bool pcs_value_sized(const pcs_value *v) { return pcs_value_count(v) >= 0; }
 /* As many elements in both, whatever the sizes that are not known will be. */
 bool pcs_same_count(const pcs_value *a, const pcs_value *b);
 
