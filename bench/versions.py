@@ -37,6 +37,12 @@ def speeds(program, model):
             "decode": 1000 / j["decode_tok_s"]}
 
 
+def behind(program, model):
+    """Milliseconds of a token behind 1,024 others, where keys and values are read as much as weights."""
+    words = ("--prompt", "1024", "--gen", "48", "-t", threads, "--json", "-q")
+    return {"decode behind 1,024": 1000 / json.loads(command(program, "bench", model, *words)[0])["decode_tok_s"]}
+
+
 def coding(program, source, kind, out):
     more = ("--method", "search", "--no-calib", "--no-eval", "-t", threads, "-q", "-o", out)
     return {"processor ms": 1000 * command(program, "quant", source, "--type", kind, *more)[1]}
@@ -61,6 +67,7 @@ def main():
             command(old, "quant", source, "--type", kind, *more, files[kind])
         out = os.path.join(d, "out.packed.gguf")
         work = {("bench", k): lambda p, k=k: speeds(p, files[k]) for k in TYPES}
+        work[("bench", "Q4_0 ")] = lambda p: behind(p, files["Q4_0"])
         work |= {("quant", k): lambda p, k=k: coding(p, source, k, out) for k in TYPES[:-1]}
         work[("convert to packed", "Q4_0")] = lambda p: loads(p, files["Q4_0"], out)
         print(f"{'':34}{'old':>10}{'new':>10}{'new/old':>10}{'+-':>8}")

@@ -148,11 +148,11 @@ static inline double pcs_format_bpw(const pcs_format *f) { return 8.0 * f->bytes
 void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst);
 /* Weights [at, at + n) of a row, whole blocks, from src, where the block of `at` begins; head: where the row begins. */
 void pcs_decode_part(const pcs_format *f, size_t n, const uint8_t *head, const uint8_t *src, float *dst);
-/* Weights of whole blocks that are decoded at a time, where not all of a row has room: 64, or a block or two of
+/* Weights of whole blocks that are decoded at a time, where not all of a row has room: 128, or a block or two of
  * more. */
 static inline size_t pcs_format_piece(const pcs_format *f)
 {
-    const size_t least = 64;
+    const size_t least = 128;
     return f->block >= least ? PCS_BLOCK_MAX / f->block * f->block : least / f->block * f->block;
 }
 /* Codes, and d and m of every 16 weights; with room for PCS_ROW_PAD more of each. */

@@ -4,6 +4,7 @@
 #ifndef PCS_PIECES_H
 #define PCS_PIECES_H
 
+#include "base/builtins.h"
 #include "graph/graph.h"
 
 /* Columns of a piece; f32 lie as numbers already. */
@@ -14,6 +15,15 @@ static inline size_t pcs_piece(const pcs_arg *w) { return w->dtype == PCS_STORED
 static inline size_t pcs_piece_floats(const pcs_arg *w, size_t panels)
 {
     return (1 + panels) * PCS_PANEL * pcs_piece(w);
+}
+
+/* What a row has behind a piece, up to as much again, is on its way while the piece is multiplied: the machine's own
+ * prefetcher does not see beyond it, since the next row's piece comes first. */
+static inline void pcs_piece_ahead(const pcs_format *f, const uint8_t *part, size_t n, size_t left)
+{
+    const uint8_t *next = part + n / f->block * f->bytes;
+    const size_t bytes = (left < n ? left : n) / f->block * f->bytes;
+    for (size_t i = 0; i < bytes; i += 64) pcs_ahead_in_l2(next + i);
 }
 
 /* Columns [at, at + n) of the weights' rows r0 to r0 + count - 1. */
@@ -36,6 +46,7 @@ static inline void pcs_piece_panel(const pcs_call *c, const pcs_piece_at *p, flo
         if (w->data) {
             row = (const uint8_t *)w->data + (r0 + r) * pcs_row_bytes(f, k);
             part = row + f->head + at / f->block * f->bytes;
+            pcs_piece_ahead(f, part, n, k - at - n);
         } else {
             const pcs_paneled panels = { f, k, w->panels };
             pcs_panels_blocks(&panels, r0 + r, at / f->block, (at + n) / f->block, (uint8_t *)b);

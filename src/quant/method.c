@@ -52,17 +52,12 @@ precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared
     return PRECIS_OK;
 }
 
-/* The largest magnitude; infinite or NaN when a number is. */
-static float largest(const float *x, size_t n)
+/* The largest magnitude; NaN when a number is not finite. */
+static float largest_finite(const pcs_kernels *kernels, const float *x, size_t n)
 {
-    uint32_t top = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, x + i, sizeof u);
-        u &= 0x7fffffffu;
-        top = u > top ? u : top;
-    }
-    return pcs_bits_f32(top);
+    float least, most;
+    kernels->extremes(&(pcs_extremes_args){ x, n, &least, &most });
+    return most > -least ? most : -least;
 }
 
 /* The least that any type's scales end at: NVFP4's are E4M3, of E2M1 (448 times 6). Plain E4M3 ends before. */
@@ -79,9 +74,9 @@ static float largest(const float *x, size_t n)
  * nearest, as a search may take another of two that are as good. */
 bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *dst)
 {
-    const float top = largest(x, n);
-    if (!(top > RANGE_LEAST)) return true;
+    const float top = largest_finite(j->kernels, x, n);
     if (!(top < INFINITY)) return false;
+    if (!(top > RANGE_LEAST)) return true;
     float to = top, down = 1.0f;
     /* with the scale that this row alone would have, as that of the tensor has its range */
     j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, j->rounding, NULL, dst, y });
@@ -110,7 +105,7 @@ bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
     float *x = to->scratch, *y = x + n;
     pcs_decode_by(j->kernels, t->format, n, src, x);
     *loss = (pcs_row_loss){ INFINITY, 0 };
-    const float top = largest(x, n);
+    const float top = largest_finite(j->kernels, x, n);
     if (!(top < INFINITY)) return false;
     if (top > RANGE_LEAST && (j->f->kind == PCS_QUANT || j->f->element)) {
         if (!pcs_row_holds(j, n, x, y, dst)) return false;
