@@ -83,6 +83,43 @@ static precis_value read_twice(precis_graph *g, precis_value x)
     return precis_graph_node(g, "sum", "add", NULL, 2, (precis_value[]){ c, t });
 }
 
+/* A row for each place, times a matrix of C rows and O columns. */
+static precis_value dense(precis_graph *g, precis_value x)
+{
+    float w[O * C];
+    const int64_t shape[] = { C, O }, rows[] = { H * H, C };
+    test_fill(w, O * C, 3, 1);
+    int64_t *to = pcs_arena_alloc(&g->arena, 2, sizeof *to);
+    memcpy(to, rows, sizeof rows);
+    const pcs_value list = { .name = "shape", .dtype = PCS_I64, .role = PCS_CONSTANT, .node = -1, .dims = 1,
+                             .shape = { 2 }, .known = to, .store = pcs_store_rows(to, sizeof rows, PCS_KEPT_BY_GRAPH) };
+    const precis_value r = precis_graph_node(g, "rows", "reshape", NULL, 2,
+                                             (precis_value[]){ x, pcs_graph_add_value(g, &list) });
+    return precis_graph_node(g, "dense", "product", NULL, 2,
+                             (precis_value[]){ r, precis_graph_constant(g, "w", 2, shape, w) });
+}
+
+static precis_value scaled_columns(precis_graph *g, precis_value x)
+{
+    static const float by[O] = { 2, 0.5f, -1, 3 }, more[O] = { 1, 2, 3, 4 };
+    const int64_t one_row[] = { 1, O }, n = O;
+    const precis_value m = precis_graph_node(
+        g, "mul", "mul", NULL, 2, (precis_value[]){ dense(g, x), precis_graph_constant(g, "by", 2, one_row, by) });
+    return precis_graph_node(g, "add", "add", NULL, 2,
+                             (precis_value[]){ precis_graph_constant(g, "more", 1, &n, more), m });
+}
+
+/* One number of each row is none of a column; nor does a product that is read twice change. */
+static precis_value scaled_rows(precis_graph *g, precis_value x)
+{
+    float by[H * H];
+    const int64_t column[] = { H * H, 1 };
+    test_fill(by, H * H, 5, 1);
+    const precis_value d = dense(g, x), c = precis_graph_constant(g, "by", 2, column, by);
+    const precis_value m = precis_graph_node(g, "mul", "mul", NULL, 2, (precis_value[]){ d, c });
+    return precis_graph_node(g, "sum", "add", NULL, 2, (precis_value[]){ d, m });
+}
+
 static precis_value gated(precis_graph *g, precis_value x)
 {
     const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "sigmoid", NULL, 1, &c);
@@ -158,6 +195,11 @@ static void test_fold_scale(void **state)
 {
     (void)state;
     check_pass("fold_scale", scaled_channels, "%6 = conv(%0, %9, %10)" CONV);
+    check_pass("fold_scale", scaled_columns,
+               "%2 = reshape(%0, %1) : [25, 4]  rows\n%8 = matmul(%2, %12, %13) : [25, 4]  dense\n");
+    check_pass("fold_scale", scaled_rows,
+               "%2 = reshape(%0, %1) : [25, 4]  rows\n%4 = product(%2, %3) : [25, 4]  dense\n"
+               "%6 = mul(%4, %5) : [25, 4]  mul\n%7 = add(%4, %6) : [25, 4]  sum\n");
     check_pass("fold_scale", read_twice,
           "%2 = conv(%0, %1)" CONV "%4 = mul(%3, %2) : [1, 4, 5, 5]  mul\n%5 = add(%2, %4) : [1, 4, 5, 5]  sum\n");
 }

@@ -1,15 +1,18 @@
 /* fold_scale - a constant of each channel that a convolution's result is multiplied by, or that is added to it, becomes
- * part of its weights and bias: what exporters make of batch norms, and MobileNetV3 has by itself. */
+ * part of its weights and bias: what exporters make of batch norms, and MobileNetV3 has by itself. So does one of each
+ * column of a product with a matrix of weights, which becomes a matmul with a bias: engines see a Gemm in a MatMul and
+ * its Add, too, and round its bias to 32 bits as any other. */
 #include "graph/pass.h"
 
-extern const pcs_op pcs_op_mul, pcs_op_add;
+extern const pcs_op pcs_op_mul, pcs_op_add, pcs_op_matmul, pcs_op_product;
 
 static bool constant(const precis_graph *g, precis_value v)
 {
     return pcs_value_is_known(&g->values[v]) && g->values[v].dtype == PCS_F32;
 }
 
-/* Elements of a constant that stands along dimension 1 of y: channels, or one; 0: it stands otherwise. */
+/* Elements of a constant that stands along dimension 1 of y: channels (columns of a matrix), or one; 0: it stands
+ * otherwise. */
 static int64_t along_channels(const pcs_value *c, const pcs_value *y)
 {
     int64_t n = 1;
@@ -28,11 +31,37 @@ static pcs_node *conv_of(precis_graph *g, precis_value v)
     pcs_node *n = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
     if (!n || !n->op->weight || !n->op->bias || n->op->channel_axis) return NULL;
     const uint32_t dims = g->values[v].dims;
+    const bool rows = n->op == &pcs_op_matmul && dims == 2;
     const bool kernel = n->op->result_axis && dims > 2 && g->values[n->in[n->op->weight]].dims == dims;
-    if (!kernel && n->op->result_axis + 2 != dims) return NULL;
+    if (!rows && !kernel && n->op->result_axis + 2 != dims) return NULL;
     const bool bias = n->n_in > n->op->bias;
     if (!constant(g, n->in[n->op->weight]) || (bias && !constant(g, n->in[n->op->bias]))) return NULL;
     return pcs_value_uses(g, v) == 1 ? n : NULL;
+}
+
+/* A product with a constant matrix, whose result only this node reads, gets its columns as a matmul's rows. */
+static precis_status turn(precis_graph *g, precis_value v, pcs_node **out)
+{
+    pcs_node *n = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
+    if (!n || n->op != &pcs_op_product || g->values[v].dims != 2 || !constant(g, n->in[1]) ||
+        pcs_value_uses(g, v) != 1)
+        return PRECIS_OK;
+    const pcs_value w = g->values[n->in[1]];
+    const int64_t k = w.shape[0], columns = w.shape[1], shape[] = { columns, k };
+    const float *from = pcs_value_f32(&w, (uint64_t)k * (uint64_t)columns);
+    if (!from) return pcs_op_fail(g, n, "has fewer weights than its matrix");
+    float *rows = pcs_alloc(g->ctx, (size_t)(k * columns) + 1, sizeof *rows);
+    precis_value *in = pcs_arena_alloc(&g->arena, 2, sizeof *in);
+    for (int64_t i = 0; rows && in && i < k * columns; i++) rows[i % columns * k + i / columns] = from[i];
+    if (rows && in) {
+        in[0] = n->in[0];
+        in[1] = precis_graph_constant(g, w.name, 2, shape, rows);
+        n->op = &pcs_op_matmul;
+        n->in = in;
+        *out = n;
+    }
+    pcs_free(g->ctx, rows);
+    return rows && in ? g->error : PRECIS_ENOMEM;
 }
 
 static precis_status fold_into(precis_graph *g, pcs_node *conv, pcs_node *n, const pcs_value *c, int64_t many,
@@ -81,13 +110,15 @@ static precis_status run(precis_graph *g)
         pcs_node *conv = NULL;
         pcs_value c = { .node = -1 };
         int64_t many = 0;
-        for (uint32_t k = 0; (scales || adds) && k < 2 && !conv; k++) {
+        precis_status st = PRECIS_OK;
+        for (uint32_t k = 0; (scales || adds) && k < 2 && !conv && !st; k++) {
             if (!constant(g, n->in[k])) continue;
             c = g->values[n->in[k]];
             many = along_channels(&c, &g->values[n->out[0]]);
             if (many) conv = conv_of(g, n->in[1 - k]);
+            if (many && !conv) st = turn(g, n->in[1 - k], &conv);
         }
-        const precis_status st = conv ? fold_into(g, conv, n, &c, many, scales) : PRECIS_OK;
+        if (conv && !st) st = fold_into(g, conv, n, &c, many, scales);
         if (st) return st;
         if (conv) g->values[conv->out[0]].node = (int32_t)(conv - g->nodes);
         else {
