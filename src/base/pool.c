@@ -301,7 +301,8 @@ static void for_region(void *a, uint32_t ith, uint32_t nth)
 void pcs_for(precis_ctx *ctx, uint64_t n, uint64_t grain, pcs_range_fn *fn, void *arg)
 {
     for_arg f = { 0, n, grain ? grain : 1, fn, arg };
-    pcs_run(ctx, for_region, &f);
+    if (n > f.grain) pcs_run(ctx, for_region, &f);
+    else if (n) fn(arg, 0, n, 0); /* one piece is not worth waking threads for */
 }
 
 void pcs_pool_close(precis_ctx *ctx)

@@ -14,7 +14,7 @@ static precis_status format_of(precis_ctx *ctx, const char *type, uint64_t rows,
     *bytes = 0;
     if (!*f)
         return pcs_fail(ctx, PRECIS_EINVAL, "%s is no type; `precis list formats` has them", type ? type : "(null)");
-    if (!width || width > PCS_LIMIT_DIM)
+    if (!width || width > (uint64_t)PCS_LIMIT_DIM)
         return pcs_fail(ctx, PRECIS_EINVAL, "an array has rows of 1 to %lld numbers", (long long)PCS_LIMIT_DIM);
     if (!pcs_format_fits(*f, width))
         return pcs_fail(ctx, PRECIS_EINVAL, "rows of %llu numbers are not whole blocks of %u (%s)",

@@ -66,21 +66,23 @@ static void mean_loss(const double *losses, size_t sequences, double *loss, doub
 
 static precis_status update(run *t, double lr)
 {
-    precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < t->s.llama.n && !st; i++) {
+    pcs_stepping *all = pcs_alloc(t->ctx, t->s.llama.n + 1, sizeof *all);
+    size_t n = 0;
+    if (!all) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < t->s.llama.n; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
-        pcs_optimizer_settings set;
         size_t rows;
-        if (p->fixed || !t->all[i].g || !pcs_train_settings(t, i, lr, &set)) continue;
-        const pcs_optimizer *by = pcs_train_optimizer(&t->c, p, &rows);
-        st = by->step(t->ctx, &(pcs_update){ .p = p->data,
-                                             .g = t->all[i].g,
-                                             .rows = rows,
-                                             .columns = p->n / rows,
-                                             .state = t->s.state[i],
-                                             .step = t->s.step + 1,
-                                             .set = &set });
+        if (p->fixed || !t->all[i].g || !pcs_train_settings(t, i, lr, &all[n].set)) continue;
+        all[n].by = pcs_train_optimizer(&t->c, p, &rows);
+        all[n++].update = (pcs_update){ .p = p->data,
+                                        .g = t->all[i].g,
+                                        .rows = rows,
+                                        .columns = p->n / rows,
+                                        .state = t->s.state[i],
+                                        .step = t->s.step + 1 };
     }
+    const precis_status st = pcs_steps(t->ctx, all, n);
+    pcs_free(t->ctx, all);
     pcs_train_keep_ranges(t);
     pcs_train_keep_masks(t);
     return st;
@@ -117,7 +119,7 @@ static precis_status one_step(run *t, precis_train_step *report)
     if (st) return st;
     mean_loss(t->losses, (size_t)t->c.batch, &report->loss, &report->error);
     pcs_train_dampen(t);
-    report->norm = pcs_clip_norm(t->ctx, t->all, t->s.llama.n, t->c.clip);
+    if ((st = pcs_clip_norm(t->ctx, t->all, t->s.llama.n, t->c.clip, &report->norm))) return st;
     if (!(report->norm - report->norm == 0) || !(report->loss - report->loss == 0)) return not_finite(t, report->loss);
     report->lr = pcs_schedule_lr(t->c.schedule, &t->c.rates, step);
     st = update(t, report->lr);

@@ -6,7 +6,7 @@
 #ifndef PCS_OPTIMIZER_H
 #define PCS_OPTIMIZER_H
 
-#include "base/base.h"
+#include "kernel/kernel.h"
 
 typedef struct pcs_optimizer_settings {
     double lr, beta1, beta2, eps;
@@ -31,8 +31,12 @@ typedef struct pcs_optimizer {
     /* Bytes of the state of a tensor; it begins as zeros and `begin`, when there is one, is then called. */
     size_t (*bytes)(const pcs_optimizer_settings *set, size_t rows, size_t columns);
     void (*begin)(const pcs_update *u);
-    /* PRECIS_ENOMEM, or PRECIS_OK. */
+    /* By all threads. PRECIS_ENOMEM, or PRECIS_OK. */
     precis_status (*step)(precis_ctx *ctx, const pcs_update *u);
+    /* Small tensors, of which there are many, are stepped one by each thread, which waits for no other: bytes that it
+     * needs for one, 0: threads had better share it; and that step, to the same bits. NULL: always `step`. */
+    size_t (*alone_bytes)(size_t rows, size_t columns);
+    void (*alone)(const pcs_kernels *kernels, const pcs_update *u, void *memory);
     const struct pcs_optimizer *others; /* steps all but the layers' matrices, which this one is for; NULL: this does */
     double momentum;                    /* where the configuration says none */
     bool nesterov;
@@ -53,8 +57,12 @@ static inline double pcs_whole_power(double x, uint64_t n)
 /* A tensor's gradient, for the norm over all. */
 typedef struct pcs_gradient { float *g; size_t n; } pcs_gradient;
 /* Scale all by most / (norm + 1e-6) where that is below 1, as torch's clip_grad_norm_; most 0: only the norm is taken.
- * Returns the norm before, which is not finite when some gradient is not; nothing is scaled then. */
-double pcs_clip_norm(precis_ctx *ctx, const pcs_gradient *all, size_t n, double most);
+ * *norm: the one before, which is not finite when some gradient is not; nothing is scaled then. PRECIS_ENOMEM. */
+precis_status pcs_clip_norm(precis_ctx *ctx, const pcs_gradient *all, size_t n, double most, double *norm);
+
+/* Steps of several tensors, each by its own optimizer, on all threads. PRECIS_ENOMEM. */
+typedef struct pcs_stepping { const pcs_optimizer *by; pcs_update update; pcs_optimizer_settings set; } pcs_stepping;
+precis_status pcs_steps(precis_ctx *ctx, pcs_stepping *all, size_t n);
 
 /* Five Newton-Schulz steps towards the nearest orthogonal matrix (Jordan et al. 2024), in place. PRECIS_ENOMEM. */
 precis_status pcs_muon_orthogonal(precis_ctx *ctx, float *x, size_t rows, size_t columns);

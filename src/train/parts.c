@@ -1,5 +1,6 @@
 /* parts.c - a batch in parts: memory is that of one part, and ranks share the parts. Each part's gradient is made
  * alone, and they are summed in ascending order, so that the sum has the same bits for any number of ranks. */
+#include "base/pool.h"
 #include "train/run.h"
 
 static uint32_t rank_of(const pcs_train_run *t) { return t->opt->spread ? t->opt->spread->rank : 0; }
@@ -57,11 +58,39 @@ static size_t take_gradients(pcs_train_run *t)
     return n;
 }
 
+/* Numbers of a tensor's gradient, which threads share: each is written by one of them. */
+typedef struct { float *to; const float *g; float by; } gradient_part;
+enum { SHARED = 32768 };
+
+static void copy_some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const gradient_part *j = arg;
+    memcpy(j->to + begin, j->g + begin, (size_t)(end - begin) * sizeof *j->to);
+}
+
+static void add_some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const gradient_part *j = arg;
+    float *to = j->to;
+    const float *g = j->g;
+    for (uint64_t k = begin; k < end; k++) to[k] += g[k];
+}
+
+static void scale_some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const gradient_part *j = arg;
+    for (uint64_t k = begin; k < end; k++) j->to[k] *= j->by;
+}
+
 /* The gradients that were taken, at `to`: copied, or added. */
 static void keep(pcs_train_run *t, float *to, bool add)
 {
     for (size_t i = 0; i < t->s.llama.n; to += t->s.llama.parameters[i++].n)
-        for (size_t k = 0; k < t->all[i].n; k++) to[k] = add ? to[k] + t->all[i].g[k] : t->all[i].g[k];
+        pcs_for(t->ctx, t->all[i].n, SHARED, add ? add_some : copy_some,
+                &(gradient_part){ .to = to, .g = t->all[i].g });
 }
 
 static precis_status exchanged(pcs_train_run *t, int bad)
@@ -80,7 +109,8 @@ static precis_status sum_tensor(pcs_train_run *t, size_t at, size_t n, float *it
         memcpy(items + p * n, t->own + k * t->total + at, n * sizeof *items);
     const precis_status st = exchanged(t, s->gather(s->user, items, n * sizeof *items, (size_t)parts));
     for (uint64_t p = 0; p < parts && !st; p++)
-        for (size_t k = 0; k < n; k++) t->sums[at + k] = p ? t->sums[at + k] + items[p * n + k] : items[k];
+        pcs_for(t->ctx, n, SHARED, p ? add_some : copy_some,
+                &(gradient_part){ .to = t->sums + at, .g = items + p * n });
     return st;
 }
 
@@ -138,7 +168,7 @@ precis_status pcs_train_batch(pcs_train_run *t)
     for (size_t i = 0; i < t->s.llama.n && parts > 1 && !st; at += t->s.llama.parameters[i++].n) {
         if (!t->all[i].n) continue;
         t->all[i].g = at;
-        for (size_t n = 0; n < t->all[i].n; n++) at[n] *= by;
+        pcs_for(t->ctx, t->all[i].n, SHARED, scale_some, &(gradient_part){ .to = at, .by = by });
     }
     return st;
 }

@@ -101,7 +101,9 @@ void family_clip_norm(vec_case *c)
         all[n] = (pcs_gradient){ arrays[n].x, arrays[n].n };
         n++;
     }
-    put_number(c, "norm", pcs_clip_norm(c->ctx, all, n, real_attr(c, "max")));
+    double norm;
+    check(c, pcs_clip_norm(c->ctx, all, n, real_attr(c, "max"), &norm));
+    put_number(c, "norm", norm);
     for (size_t i = 0; i < n; i++) put_like(c, names[i], arrays[i].x, &arrays[i]);
 }
 
@@ -391,7 +393,7 @@ static void steps(vec_case *c, net *n, pcs_llama *l, float *losses)
         for (size_t i = 0; i < l->n; i++)
             all[i] = (pcs_gradient){ (float *)(uintptr_t)pcs_reverse_gradient(n->r, l->parameters[i].value),
                                      l->parameters[i].n };
-        pcs_clip_norm(c->ctx, all, l->n, 1);
+        check(c, pcs_clip_norm(c->ctx, all, l->n, 1, &(double){ 0 }));
         for (size_t i = 0; i < l->n; i++) {
             const pcs_trained *p = &l->parameters[i];
             const pcs_update u = { .p = p->data,
