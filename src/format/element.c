@@ -3,22 +3,11 @@
  * E4M3 and E5M2: Micikevicius et al. 2022 (OCP 8-bit floating point 1.0); MX blocks: OCP Microscaling 1.0; NF4:
  * Dettmers et al. 2023, appendix E. */
 #include "format/element.h"
+#include "base/fmath_more.h"
 #include "base/f16.h"
 #include "format/number.h"
 
-float pcs_element_value(const pcs_element *e, unsigned code)
-{
-    if (e->values) return e->values[code];
-    const int m = e->mantissa_bits, top = (1 << e->exponent_bits) - 1;
-    const unsigned sign = code >> (e->bits - 1), mant = code & ((1u << m) - 1);
-    const int exp = (int)(code >> m) & top;
-    float v;
-    if ((e->infinities && exp == top) || (e->nan && exp == top && mant == (1u << m) - 1))
-        v = e->infinities && !mant ? pcs_bits_f32(0x7f800000) : pcs_bits_f32(0x7fc00000);
-    else if (exp) v = pcs_bits_f32((uint32_t)(exp - e->bias + 127) << 23 | mant << (23 - m));
-    else v = (float)mant * pcs_bits_f32((uint32_t)(1 - e->bias - m + 127) << 23);
-    return sign ? -v : v;
-}
+float pcs_element_value(const pcs_element *e, unsigned code) { return e->values[code]; }
 
 static unsigned table_code(const pcs_element *e, float x)
 {
@@ -33,7 +22,7 @@ static unsigned table_code(const pcs_element *e, float x)
 
 unsigned pcs_element_code(const pcs_element *e, float x)
 {
-    if (e->values) return table_code(e, x);
+    if (!e->exponent_bits) return table_code(e, x);
     const int m = e->mantissa_bits;
     const uint32_t u = pcs_f32_bits(x);
     const unsigned sign = (u >> 31) << (e->bits - 1);
@@ -84,14 +73,25 @@ static size_t scale_of(const pcs_element *e, const uint8_t *src, float *s)
 void pcs_element_decode(const pcs_format *f, size_t n, const uint8_t *src, float *dst)
 {
     const pcs_element *e = f->element;
-    float value[256], s = 1.0f;
-    for (unsigned c = 0; c < 1u << e->bits; c++) value[c] = pcs_element_value(e, c);
+    const float *value = e->values;
+    float s = 1.0f;
     const size_t step = f->block > 1 ? f->block : n; /* without blocks: all at once */
     if (f->head) s = pcs_bits_f32(pcs_load32(src));
     src += f->head;
     for (size_t at = 0; at < n; at += step, src += f->bytes) {
         const size_t k = n - at < step ? n - at : step, skip = scale_of(e, src, &s);
-        for (size_t i = 0; i < k; i++) dst[at + i] = s * value[code_at(src + skip, e->bits, i)];
+        const uint8_t *codes = src + skip;
+        float *to = dst + at;
+        if (e->bits == 8)
+            for (size_t i = 0; i < k; i++) to[i] = s * value[codes[i]];
+        else if (e->bits == 4) {
+            for (size_t i = 0; i < k / 2; i++) {
+                to[2 * i] = s * value[codes[i] & 15];
+                to[2 * i + 1] = s * value[codes[i] >> 4];
+            }
+            if (k % 2) to[k - 1] = s * value[codes[k / 2] & 15];
+        } else
+            for (size_t i = 0; i < k; i++) to[i] = s * value[code_at(codes, e->bits, i)];
     }
 }
 
@@ -182,10 +182,33 @@ void pcs_element_encode(const pcs_encode_args *a)
     }
 }
 
-#define E4M3 .bits = 8, .exponent_bits = 4, .mantissa_bits = 3, .bias = 7, .nan = true, .largest = 448.0f
-#define E5M2 .bits = 8, .exponent_bits = 5, .mantissa_bits = 2, .bias = 15, .infinities = true, .largest = 57344.0f
-#define E3M2 .bits = 6, .exponent_bits = 3, .mantissa_bits = 2, .bias = 3, .largest = 28.0f
-#define E2M3 .bits = 6, .exponent_bits = 2, .mantissa_bits = 3, .bias = 1, .largest = 7.5f
+/* What code c of e exponent and m mantissa bits stands for, as a constant: an exponent of 0 is that of 1 without the
+ * leading 1. top: the value of codes whose exponent is all ones, where these are no numbers. */
+#define POWER(n) ((n) < 0 ? 1.0f / (float)(1 << ((n) < 0 ? -(n) : 0)) : (float)(1 << ((n) < 0 ? 0 : (n))))
+#define EXPONENT(e, m, c) ((c) >> (m) & ((1 << (e)) - 1))
+#define FRACTION(m, c) ((float)((c) & ((1 << (m)) - 1)) / (float)(1 << (m)))
+#define MAGNITUDE(e, m, bias, c)                                                                  \
+    (EXPONENT(e, m, c) ? (1.0f + FRACTION(m, c)) * POWER(EXPONENT(e, m, c) - (bias))              \
+                       : FRACTION(m, c) * POWER(1 - (bias)))
+#define SIGNED(e, m, c, v) ((c) >> ((e) + (m)) ? -(v) : (v))
+#define OF_E4M3(c) SIGNED(4, 3, c, ((c) & 127) == 127 ? (float)PCS_NAN : MAGNITUDE(4, 3, 7, c))
+#define OF_E5M2(c) SIGNED(5, 2, c, ((c) & 127) > 124 ? (float)PCS_NAN : ((c) & 127) == 124 ? (float)PCS_INFINITY \
+                                                                        : MAGNITUDE(5, 2, 15, c))
+#define OF_E3M2(c) SIGNED(3, 2, c, MAGNITUDE(3, 2, 3, c))
+#define OF_E2M3(c) SIGNED(2, 3, c, MAGNITUDE(2, 3, 1, c))
+#define FOUR(of, c) of(c), of((c) + 1), of((c) + 2), of((c) + 3)
+#define SIXTEEN(of, c) FOUR(of, c), FOUR(of, (c) + 4), FOUR(of, (c) + 8), FOUR(of, (c) + 12)
+#define CODES_64(of, c) SIXTEEN(of, c), SIXTEEN(of, (c) + 16), SIXTEEN(of, (c) + 32), SIXTEEN(of, (c) + 48)
+#define CODES_256(of) CODES_64(of, 0), CODES_64(of, 64), CODES_64(of, 128), CODES_64(of, 192)
+static const float e4m3_values[256] = { CODES_256(OF_E4M3) }, e5m2_values[256] = { CODES_256(OF_E5M2) };
+static const float e3m2_values[64] = { CODES_64(OF_E3M2, 0) }, e2m3_values[64] = { CODES_64(OF_E2M3, 0) };
+
+#define E4M3 .bits = 8, .exponent_bits = 4, .mantissa_bits = 3, .bias = 7, .nan = true, .largest = 448.0f, \
+             .values = e4m3_values
+#define E5M2 .bits = 8, .exponent_bits = 5, .mantissa_bits = 2, .bias = 15, .infinities = true, .largest = 57344.0f, \
+             .values = e5m2_values
+#define E3M2 .bits = 6, .exponent_bits = 3, .mantissa_bits = 2, .bias = 3, .largest = 28.0f, .values = e3m2_values
+#define E2M3 .bits = 6, .exponent_bits = 2, .mantissa_bits = 3, .bias = 1, .largest = 7.5f, .values = e2m3_values
 
 const pcs_element pcs_e4m3 = { "E4M3", E4M3 }, pcs_e5m2 = { "E5M2", E5M2 };
 const pcs_element pcs_e3m2 = { "E3M2", E3M2 }, pcs_e2m3 = { "E2M3", E2M3 };

@@ -12,7 +12,7 @@ typedef enum { PCS_AT_ROW, PCS_AT_BLOCK_F32, PCS_AT_BLOCK_F16, PCS_AT_BLOCK_E8M0
 typedef struct pcs_element {
     const char *name;
     int bits;
-    int exponent_bits, mantissa_bits, bias; /* 0 exponent bits: `values` says it */
+    int exponent_bits, mantissa_bits, bias; /* 0 exponent bits: `values` alone says it */
     /* The top exponent is infinity and NaN (IEEE), else only all ones is NaN (E4M3FN, when nan). */
     bool infinities;
     bool nan;

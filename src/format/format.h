@@ -115,6 +115,9 @@ typedef struct pcs_format {
     /* Its codes are fields of so many bits behind the head, in little-endian bit order: c + 2^(bits - 1), or with
      * code_lo -1 c + 1, of one bit (c + 1) / 2. 0: they lie otherwise. */
     uint8_t row_bits;
+    /* A block ends in its codes less code_lo, as fields of so many bits in little-endian bit order, and is a scheme's
+     * otherwise (scheme.h). 0: it is not. */
+    uint8_t field_bits;
 } pcs_format;
 
 /* The table, in the order of formats.def; ends with NULL. */

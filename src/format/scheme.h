@@ -11,14 +11,37 @@
 #include "base/f16.h"
 #include "format/number.h"
 
-/* n codes of `bits` bits, n a multiple of 8. */
+/* Eight codes of `bits` bits as eight bytes: halves of what is left part three times. */
+PCS_INLINE uint64_t pcs_bits_apart(uint64_t v, int bits)
+{
+    const uint64_t byte = 0x0101010101010101u * ((1u << bits) - 1), four = (uint64_t)1 << (4 * bits);
+    const uint64_t two = (((uint64_t)1 << (2 * bits)) - 1) * 0x0000000100000001u;
+    const uint64_t one = (((uint64_t)1 << bits) - 1) * 0x0001000100010001u;
+    if (bits == 8) return v;
+    v = (v & (four - 1)) | (v >> (4 * bits)) << 32;
+    v = (v & two) | (v >> (2 * bits) & two) << 16;
+    return ((v & one) | (v >> bits & one) << 8) & byte;
+}
+
+/* n codes of `bits` bits, n a multiple of 8; loops that vectors are made of where codes end with bytes. */
 PCS_INLINE void pcs_bits_get(const uint8_t *src, int bits, int n, int offset, int8_t *q)
 {
-    for (int i = 0; i < n; i += 8, src += bits) {
-        uint64_t v = 0;
-        for (int b = 0; b < bits; b++) v |= (uint64_t)src[b] << (8 * b);
-        for (int k = 0; k < 8; k++) q[i + k] = (int8_t)((int)(v >> (bits * k) & ((1u << bits) - 1)) - offset);
-    }
+    if (bits == 8)
+        for (int i = 0; i < n; i++) q[i] = (int8_t)(src[i] - offset);
+    else if (bits == 4)
+        for (int i = 0; i < n / 2; i++) {
+            q[2 * i] = (int8_t)((src[i] & 15) - offset);
+            q[2 * i + 1] = (int8_t)((src[i] >> 4) - offset);
+        }
+    else
+        for (int i = 0; i < n; i += 8, src += bits) {
+            uint64_t v = 0;
+            for (int b = 0; b < bits; b++) v |= (uint64_t)src[b] << (8 * b);
+            /* bytes are subtracted one by one: no borrow leaves one whose top bit was set */
+            const uint64_t tops = 0x8080808080808080u, off = 0x0101010101010101u * (unsigned)offset;
+            v = ((pcs_bits_apart(v, bits) | tops) - off) ^ tops;
+            memcpy(q + i, &v, 8);
+        }
 }
 
 PCS_INLINE void pcs_bits_put(const int8_t *q, int bits, int n, int offset, uint8_t *dst)
@@ -84,7 +107,7 @@ PCS_INLINE void pcs_head_put(float d, int zero, bool affine, uint8_t *dst)
         .group = n, .has_min = affine, .code_lo = PCS_CODE_LO(bits, affine),                                 \
         .code_hi = PCS_CODE_HI(bits, affine), .scale = affine ? PCS_SCALE_ZERO : PCS_SCALE_F16,              \
         .padded = true, .bound = PCS_SCHEME_BOUND(bits, affine), .unpack = unpack_##ident,                   \
-        .pack = pack_##ident, .numbers = PCS_NUMBERS(PCS_F16_AT(0)),                                         \
+        .pack = pack_##ident, .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .field_bits = bits,                     \
         .largest = 65504.0f * ((affine) ? (float)((1 << (bits)) - 1) / 2 : (float)PCS_CODE_HI(bits, affine)) \
     };
 
@@ -134,7 +157,7 @@ PCS_INLINE bool pcs_row_of_codes(const uint8_t *src, size_t n, int bits, int off
         .head = affine ? 8 : 4, .padded = true, .tensor = whole, .bound = PCS_SCHEME_BOUND(bits, affine), \
         .unpack = unpack_##ident, .pack = pack_##ident, .unpack_row = row_##ident,                        \
         .pack_row = pack_row_##ident, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)),                     \
-        .codes_row = affine ? NULL : codes_##ident, .row_bits = affine ? 0 : bits                         \
+        .codes_row = affine ? NULL : codes_##ident, .row_bits = affine ? 0 : bits, .field_bits = bits     \
     };
 
 #define PCS_SCHEMES(ID, bits)                                                         \

@@ -8,6 +8,7 @@
 
 #include "kernel/rows.h"
 #include "kernel/simd/decode.h"
+#include "kernel/simd/fields.h"
 #ifdef __x86_64__
 #include "kernel/x86/lanes.h"
 #endif
@@ -143,7 +144,9 @@ static void mp_fill_rows(const pcs_mp_args *a, mp_panel *p, size_t n, size_t row
             memset(r->m, 0, chunks * 16 * sizeof *r->m);
             continue;
         }
-        pcs_row_unpack(a->f, a->w + (n + i) * a->row_bytes, a->k, r);
+        const uint8_t *row = a->w + (n + i) * a->row_bytes;
+        if (a->f->field_bits) row_of_fields(a->f, row, a->k, r);
+        else pcs_row_unpack(a->f, row, a->k, r);
         pcs_row_pad(r, a->k);
     }
     for (size_t k = 0; k < chunks * PCS_CHUNK; k += 32) mp_lines(p, k, bias);

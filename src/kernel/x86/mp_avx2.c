@@ -81,6 +81,7 @@ PCS_INLINE void mp_kind(const pcs_mp_args *a, int lines, int kind)
 
 void pcs_mp_avx2(const pcs_mp_args *a)
 {
+    if (fields_few(a)) return;
     const int lines = pcs_mp_wide(a->f) ? 8 : 4, pairs = pcs_mp_pairs(a->f);
     if (pairs == 8) mp_kind(a, 8, 8);
     else if (pairs == 4 && lines == 8) mp_kind(a, 8, 4);

@@ -91,6 +91,7 @@ PCS_INLINE void mp_all(const pcs_mp_args *a, int lines, bool has_min)
 
 void pcs_mp_avx512vnni(const pcs_mp_args *a)
 {
+    if (fields_few(a)) return;
     if (pcs_mp_wide(a->f) && a->f->has_min) mp_all(a, 8, true);
     else if (pcs_mp_wide(a->f)) mp_all(a, 8, false);
     else if (a->f->has_min) mp_all(a, 4, true);

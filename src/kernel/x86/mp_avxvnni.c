@@ -26,6 +26,7 @@ static void mp_start(const mp_panel *p, size_t groups, int lines, int kind)
 
 void pcs_mp_avxvnni(const pcs_mp_args *a)
 {
+    if (fields_few(a)) return;
     const int lines = pcs_mp_wide(a->f) ? 8 : 4;
     if (a->f->has_min) mp_all(a, (mp_shape){ lines, 0, true }, 128);
     else mp_all(a, (mp_shape){ lines, 0, false }, 128);
