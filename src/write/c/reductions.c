@@ -40,16 +40,29 @@ precis_status pcs_c_pool(pcs_c_file *w, const pcs_c_step *s)
     return pcs_c_call(w, "pool_f32", s, name);
 }
 
+/* The function that a kind of reduction is, and the number that it goes by there (parts). */
+typedef struct { const char *kind, *part; int as; } reduction;
+
+static const reduction *reduction_of(const char *kind)
+{
+    static const reduction rows[] = { { "mean", "mean", 1 }, { "sum", "mean", 0 }, { "max", "fold", 0 },
+                                      { "min", "fold", 1 },  { "prod", "fold", 2 }, { "l1", "fold", 3 },
+                                      { "sum_square", "fold", 4 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!strcmp(rows[i].kind, kind)) return &rows[i];
+    return NULL;
+}
+
 /* Axes that follow one another are one. */
 precis_status pcs_c_reduce(pcs_c_file *w, const pcs_c_step *s)
 {
     const pcs_value *x = pcs_cv(w, s->in[0]);
     const precis_attr *axes = pcs_c_attr(s->n, "axes");
-    const char *kind = pcs_c_attr(s->n, "kind")->text;
-    const bool mean = kind[0] == 'm' && kind[1] == 'e', sum = kind[0] == 's' && !kind[3];
+    const reduction *by = reduction_of(pcs_c_attr(s->n, "kind")->text);
     bool over[PCS_GRAPH_DIMS] = { false };
     uint64_t outer = 1, n = 1, inner = 1;
-    if (x->dtype != PCS_F32 || (!mean && !sum)) return pcs_c_cannot(w, s->n, "only sums and means of f32");
+    if (x->dtype != PCS_F32 || !by)
+        return pcs_c_cannot(w, s->n, "only f32, and neither roots nor logarithms of sums");
     for (uint32_t i = 0; i < axes->n; i++) over[pcs_axis(axes->list[i], x->dims)] = true;
     int stage = 0;
     for (uint32_t i = 0; i < x->dims; i++) {
@@ -59,12 +72,13 @@ precis_status pcs_c_reduce(pcs_c_file *w, const pcs_c_step *s)
         if (stage == 3) return pcs_c_cannot(w, s->n, "its axes do not follow one another");
         *(over[i] ? &n : stage == 0 ? &outer : &inner) *= (uint64_t)x->shape[i];
     }
-    const char *name = pcs_c_struct(w, s, "mean", 16);
+    if (!n) return pcs_c_cannot(w, s->n, "nothing is put together");
+    const char *name = pcs_c_struct(w, s, by->part, 16);
     pcs_c_put(w, &w->arrays, "%llu, %llu, %llu, %d", (unsigned long long)outer, (unsigned long long)n,
-              (unsigned long long)inner, mean);
+              (unsigned long long)inner, by->as);
     pcs_c_struct_end(w);
     pcs_c_count_work(w, PCS_C_DOUBLE, (double)(outer * n * inner));
-    return pcs_c_call(w, "mean", s, name);
+    return pcs_c_call(w, by->part, s, name);
 }
 
 static precis_status softmax_over(pcs_c_file *w, const pcs_c_step *s, uint32_t axis)

@@ -166,6 +166,16 @@ static const net nets[] = {
       { { "float[1,4,16] x", 1 }, { "float[8,4,5] w1", 0.3f }, { "float[8] b1", 0.2f }, { "float[8,8,3] w2", 0.3f },
         { "float[8,5] w3", 0.4f }, { "float[5] b3", 0.1f } },
       "" },
+    /* what is put together along the last, the first and both dimensions */
+    { "r = Conv <pads = [1, 1]> (x, w) a = ReduceMax <axes = [2], keepdims = 0> (r) "
+      "b = ReduceMin <axes = [2], keepdims = 0> (r) c = ReduceProd <axes = [2], keepdims = 0> (r) "
+      "d = ReduceL1 <axes = [2], keepdims = 0> (r) "
+      "e = ReduceSumSquare <axes = [2], keepdims = 0> (r) f = ReduceMax <axes = [1], keepdims = 0> (r) "
+      "g = ReduceMin <axes = [1, 2], keepdims = 0> (r) h = ReduceMax <axes = [0, 1, 2], keepdims = 0> (r) "
+      "i = Unsqueeze (g, last) j = Unsqueeze (h, both) k = Concat <axis = 1> (a, b, c, d, e, f, i, j) y = Neg (k)",
+      17,
+      { { "float[1,4,9] x", 1 }, { "float[4,4,3] w", 0.4f } },
+      "int64[1] last {1} int64[2] both {0, 1}" },
     /* branches of other scales that are joined; sizes that change to the nearest */
     { "a = Conv <pads = [1, 1, 1, 1]> (x, w1) b = Conv (x, w2) t = LeakyRelu <alpha = 0.1> (a) "
       "k = Concat <axis = 1> (t, b) r = Resize <mode = \"nearest\"> (k, , by) "
@@ -311,7 +321,7 @@ static void test_refused(void **state)
                "more than 6 dimensions");
     refused_by("y = Add (x, c)", "int32[2] x {1, 2} int32[2] c {1, 3}", "only f32 is computed");
     refused_by("y = MatMul (x, x)", "int32[2,2] x {1, 2, 3, 4}", "only f32 is multiplied");
-    refused_by("y = ReduceMax <axes = [0]> (x)", "float[2] x {1, 2}", "only sums and means of f32");
+    refused_by("y = ReduceL2 <axes = [0]> (x)", "float[2] x {1, 2}", "neither roots nor logarithms");
     refused_by("y = ReduceSum (x, a)", "float[2,2,2] x {1, 2, 3, 4, 5, 6, 7, 8} int64[2] a {0, 2}",
                "do not follow one another");
     refused_by("y = LogSoftmax <axis = 0> (x)", "float[2] x {1, 2}", "only softmax is there");
