@@ -70,6 +70,13 @@ static size_t scale_of(const pcs_element *e, const uint8_t *src, float *s)
     }
 }
 
+const uint8_t *pcs_element_codes(const pcs_format *f, const uint8_t *row, size_t at, float *scale)
+{
+    *scale = f->head ? pcs_bits_f32(pcs_load32(row)) : 1.0f;
+    const uint8_t *block = row + f->head + at / f->block * f->bytes;
+    return block + scale_of(f->element, block, scale) + at % f->block;
+}
+
 void pcs_element_decode(const pcs_format *f, size_t n, const uint8_t *src, float *dst)
 {
     const pcs_element *e = f->element;

@@ -25,6 +25,8 @@ typedef struct pcs_element {
 float pcs_element_value(const pcs_element *e, unsigned code);
 /* Code of the nearest value, ties to the even code; beyond the largest: the largest. */
 unsigned pcs_element_code(const pcs_element *e, float x);
+/* Of 8 bits a code: where those of a row from weight `at` on lie, and the scale that they stand on. */
+const uint8_t *pcs_element_codes(const pcs_format *f, const uint8_t *row, size_t at, float *scale);
 /* Numbers of a row, and encoding: for the formats' tables. */
 void pcs_element_decode(const pcs_format *f, size_t n, const uint8_t *src, float *dst);
 void pcs_element_encode(const pcs_encode_args *a);

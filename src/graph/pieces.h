@@ -5,6 +5,7 @@
 #define PCS_PIECES_H
 
 #include "base/builtins.h"
+#include "format/element.h"
 #include "graph/graph.h"
 
 /* Columns of a piece; f32 lie as numbers already. */
@@ -31,6 +32,25 @@ typedef struct pcs_piece_at {
     uint64_t r0;
     size_t count, at, n;
 } pcs_piece_at;
+/* The same of codes of 8-bit floats, which need no rows of numbers: block by block, as their scales change. */
+static inline void pcs_piece_bytes(const pcs_call *c, const pcs_piece_at *p, float *b)
+{
+    const pcs_format *f = c->in[1].format;
+    const size_t k = (size_t)c->in[1].shape[c->in[1].dims - 1], step = (size_t)pcs_row_bytes(f, k);
+    const uint8_t *first = (const uint8_t *)c->in[1].data + p->r0 * step;
+    float scale[16] = { 0 };
+    for (size_t i = 0, n; i < p->n; i += n) {
+        const size_t left = f->block > 1 ? f->block - (p->at + i) % f->block : p->n;
+        n = left < p->n - i ? left : p->n - i;
+        const uint8_t *codes = first;
+        for (size_t r = p->count; r-- > 0;) {
+            codes = pcs_element_codes(f, first + r * step, p->at + i, &scale[r]);
+            pcs_piece_ahead(f, codes, p->n, k - p->at - p->n);
+        }
+        c->kernels->panel_bytes(&(pcs_panel_bytes_args){ f->element, codes, step, p->count, n, scale, b + 16 * i });
+    }
+}
+
 /* They as a panel b[n][16]; rows: as pcs_piece_floats. */
 static inline void pcs_piece_panel(const pcs_call *c, const pcs_piece_at *p, float *rows, float *b)
 {
@@ -39,6 +59,10 @@ static inline void pcs_piece_panel(const pcs_call *c, const pcs_piece_at *p, flo
     const pcs_arg *w = &c->in[1];
     const size_t k = (size_t)w->shape[w->dims - 1], ld = w->dtype == PCS_F32 ? k : pcs_piece(w);
     const float *src = rows;
+    if (w->dtype == PCS_STORED && w->data && w->format->element && w->format->element->bits == 8) {
+        pcs_piece_bytes(c, p, b);
+        return;
+    }
     if (w->dtype == PCS_F32) src = (const float *)w->data + r0 * k + at;
     for (size_t r = 0; r < count && src == rows; r++) {
         const pcs_format *f = w->format;

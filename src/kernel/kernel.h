@@ -241,6 +241,16 @@ typedef struct {
     const uint8_t *end, *next;
 } pcs_kv_values_args;
 
+/* panel_bytes: b[n][16] of codes of an element of 8 bits (format/element.h), those of row r from src + r * step on,
+ * times scale[r]; rows from `rows` on are zero. */
+struct pcs_element;
+typedef struct pcs_panel_bytes_args {
+    const struct pcs_element *e;
+    const uint8_t *src;
+    size_t step, rows, n;
+    const float *scale; /* [16] */
+    float *b;
+} pcs_panel_bytes_args;
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 

@@ -309,19 +309,6 @@ static void check_softmax(const pcs_kernel *k)
         }
 }
 
-static void check_panel(const pcs_kernel *k)
-{
-    for (size_t n = 1; n <= 40; n += 3)
-        for (size_t rows = 1; rows <= 16; rows += 5) {
-            float *w = guarded(n * rows * 4), *b[2] = { guarded(n * 64), guarded(n * 64) };
-            test_fill(w, n * rows, n, 1.0f);
-            for (int s = 0; s < 2; s++) (s ? pcs_panel_scalar : k->run.panel)(&(pcs_panel_args){ w, n, rows, n, b[s] });
-            same(k, "panel", b[0], b[1], n * 64);
-            release(w, n * rows * 4);
-            for (int s = 0; s < 2; s++) release(b[s], n * 64);
-        }
-}
-
 static void check_gemm(const pcs_kernel *k)
 {
     for (size_t n = 1; n <= 600; n += n < 40 ? 3 : 270) /* beyond a part of 256, too */
@@ -402,6 +389,7 @@ static void check_gemm_wide(const pcs_kernel *k)
 #include "check_encode.h"
 #include "check_functions.h"
 #include "check_kv.h"
+#include "check_panels.h"
 
 static void check_log_sum(const pcs_kernel *k)
 {
