@@ -7,8 +7,9 @@
  * plus_one=1: one more score of 0, whose weight goes nowhere ("softmax one"). gamma and zeta: weights are clamp((zeta -
  * gamma) w + gamma, 0, 1) (2306.12929, equation 4).
  *
- * A thread has whole key heads of whole sequences, whose keys no other thread's queries see; their queries go through
- * gemm ROW_TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
+ * A thread has whole heads of whole sequences, backward those that share keys, which no other thread's gradients
+ * reach then; their queries go through gemm ROW_TILE rows at a time. The weights are those of the same kernel that
+ * the cached op calls. */
 #include "base/fmath.h"
 #include "base/lane_sums.h"
 #include "graph/graph.h"
@@ -180,18 +181,17 @@ static void weigh(const sizes *z, head_work *w, size_t t, size_t m, size_t head,
     }
 }
 
-static void forward_head(const sizes *z, head_work *w)
+static void forward_head(const sizes *z, head_work *w, size_t head)
 {
-    for (size_t head = w->shared * z->group; head < (w->shared + 1) * z->group; head++)
-        for (size_t t = 0, m; t < w->n; t += m) {
-            size_t keys;
-            m = w->n - t < ROW_TILE ? w->n - t : ROW_TILE;
-            weigh(z, w, t, m, head, &keys);
-            const pcs_gemm_args one = { w->used, w->keys + 16, w->v, z->vp, keys, m, w->tile, z->vp, false };
-            multiply(z, one, z->vp / 16, 16);
-            float *y = (float *)z->c->out[0].data + ((w->first + t) * z->heads + head) * z->vdim;
-            for (size_t r = 0; r < m; r++) memcpy(y + r * z->heads * z->vdim, w->tile + r * z->vp, z->vdim * sizeof *y);
-        }
+    for (size_t t = 0, m; t < w->n; t += m) {
+        size_t keys;
+        m = w->n - t < ROW_TILE ? w->n - t : ROW_TILE;
+        weigh(z, w, t, m, head, &keys);
+        const pcs_gemm_args one = { w->used, w->keys + 16, w->v, z->vp, keys, m, w->tile, z->vp, false };
+        multiply(z, one, z->vp / 16, 16);
+        float *y = (float *)z->c->out[0].data + ((w->first + t) * z->heads + head) * z->vdim;
+        for (size_t r = 0; r < m; r++) memcpy(y + r * z->heads * z->vdim, w->tile + r * z->vp, z->vdim * sizeof *y);
+    }
 }
 
 /* sum s[j] used[j] of j in [lo, hi), in 8 lanes. */
@@ -267,19 +267,22 @@ static void back_head(const sizes *z, const pcs_grads *g, head_work *w)
     add_rows(w->dv, z->vp, w->n, z->vdim, g->in[2] ? g->in[2] + w->first * vw + w->shared * z->vdim : NULL, vw);
 }
 
-/* g NULL: forward. */
+/* g NULL: forward, whose tasks are heads of queries, so that there are more of them; a thread that goes on with the
+ * same keys has them ready. Gradients of keys are sums over the heads that share them: one thread's. */
 static void heads(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
     const sizes z = sizes_of(c);
+    const size_t each = g ? z.group : 1;
     head_work w = work_in(&z, c->scratch + ith * c->scratch_size);
     size_t task = 0;
     for (size_t first = 0, n; first < z.rows; first += n) {
         for (n = 1; first + n < z.rows && z.seq[first + n] == z.seq[first];) n++;
-        for (size_t shared = 0; shared < z.shared; shared++, task++) {
+        for (size_t head = 0; head < z.heads; head += each, task++) {
+            const size_t shared = head / z.group;
             if (task % nth != ith) continue;
-            open_head(&z, &w, first, n, shared, g != NULL);
+            if (!w.n || w.first != first || w.shared != shared) open_head(&z, &w, first, n, shared, g != NULL);
             if (g) back_head(&z, g, &w);
-            else forward_head(&z, &w);
+            else forward_head(&z, &w, head);
         }
     }
 }
