@@ -114,7 +114,7 @@ static const struct { const char *config, *says; precis_status open; } refused[]
       "[\"full_attention\", \"chunked_attention\", \"full_attention\", \"full_attention\"]",
       "chunked_attention", PRECIS_OK },
     { "\"model_type\": \"llama\", \"partial_rotary_factor\": 0.5", "partial_rotary_factor", PRECIS_OK },
-    { "\"model_type\": \"olmo2\"", "olmo2", PRECIS_OK },
+    { "\"model_type\": \"nobody_has_it\"", "nobody_has_it", PRECIS_OK },
     { "\"model_type\": \"llama\", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0, \"truncate\": false}",
       "truncate", PRECIS_OK },
     { "\"model_type\": \"phi3\", \"partial_rotary_factor\": 1.5", "partial_rotary_factor", PRECIS_EFORMAT },
