@@ -299,7 +299,7 @@ static int check_logprobs(void *user, size_t i, const precis_token *token)
     const uint32_t n = *(const uint32_t *)user;
     double top = -INFINITY, sum = 0;
     (void)i;
-    for (uint32_t k = 0; k < n; k++) top = fmax(top, (double)seen_logits[k]);
+    for (uint32_t k = 0; k < n; k++) top = (double)seen_logits[k] > top ? (double)seen_logits[k] : top;
     for (uint32_t k = 0; k < n; k++) sum += exp((double)seen_logits[k] - top);
     const double all = top + log(sum);
     assert_true(fabs(token->logprob - ((double)seen_logits[3] - all)) < 1e-5);
