@@ -171,7 +171,7 @@ def pictures():
               "the same bits as Pillow's" if r["identical"] else f"{r['sqnr_db']:.1f} dB from Pillow's")
 
 
-def quantize(what, net, calib, how="--all-int8"):
+def quantize(what, net, calib, how="--no-speed"):
     q = at(what + ".onnx")
     done = subprocess.run([precis, "quant", net, "--static", how, "--calib", calib, "-o", q], capture_output=True, text=True)
     if done.returncode:

@@ -91,6 +91,7 @@ static precis_status keep(pcs_score *s, const found *f)
         d->room = room;
     }
     d->list[d->n++] = *f;
+    d->sorted = false; /* figures are asked for while boxes still come */
     return PRECIS_OK;
 }
 
