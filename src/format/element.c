@@ -190,7 +190,7 @@ void pcs_element_encode(const pcs_encode_args *a)
 }
 
 /* What code c of e exponent and m mantissa bits stands for, as a constant: an exponent of 0 is that of 1 without the
- * leading 1. top: the value of codes whose exponent is all ones, where these are no numbers. */
+ * leading 1. */
 #define POWER(n) ((n) < 0 ? 1.0f / (float)(1 << ((n) < 0 ? -(n) : 0)) : (float)(1 << ((n) < 0 ? 0 : (n))))
 #define EXPONENT(e, m, c) ((c) >> (m) & ((1 << (e)) - 1))
 #define FRACTION(m, c) ((float)((c) & ((1 << (m)) - 1)) / (float)(1 << (m)))

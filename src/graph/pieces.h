@@ -45,7 +45,7 @@ static inline void pcs_piece_bytes(const pcs_call *c, const pcs_piece_at *p, flo
         const uint8_t *codes = first;
         for (size_t r = p->count; r-- > 0;) {
             codes = pcs_element_codes(f, first + r * step, p->at + i, &scale[r]);
-            pcs_piece_ahead(f, codes, p->n, k - p->at - p->n);
+            if (!i) pcs_piece_ahead(f, codes, p->n, k - p->at - p->n);
         }
         c->kernels->panel_bytes(&(pcs_panel_bytes_args){ f->element, codes, step, p->count, n, scale, b + 16 * i });
     }

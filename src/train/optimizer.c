@@ -64,6 +64,11 @@ static void scale(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     for (uint64_t i = begin; i < end; i++) s->g[i] *= s->by;
 }
 
+void pcs_scale_gradient(precis_ctx *ctx, const pcs_gradient *g, float by)
+{
+    pcs_for(ctx, g->n, 65536, scale, &(scaling){ g->g, by });
+}
+
 precis_status pcs_clip_norm(precis_ctx *ctx, const pcs_gradient *all, size_t n, double most, double *found)
 {
     size_t largest = 0;
@@ -74,10 +79,7 @@ precis_status pcs_clip_norm(precis_ctx *ctx, const pcs_gradient *all, size_t n, 
     pcs_free(ctx, parts);
     *found = norm;
     if (!(most > 0) || !(norm - norm == 0) || by >= 1) return PRECIS_OK;
-    for (size_t i = 0; i < n; i++) {
-        scaling s = { all[i].g, (float)by };
-        pcs_for(ctx, all[i].n, 65536, scale, &s);
-    }
+    for (size_t i = 0; i < n; i++) pcs_scale_gradient(ctx, &all[i], (float)by);
     return PRECIS_OK;
 }
 

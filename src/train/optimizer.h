@@ -56,6 +56,7 @@ static inline double pcs_whole_power(double x, uint64_t n)
 
 /* A tensor's gradient, for the norm over all. */
 typedef struct pcs_gradient { float *g; size_t n; } pcs_gradient;
+void pcs_scale_gradient(precis_ctx *ctx, const pcs_gradient *g, float by);
 /* Scale all by most / (norm + 1e-6) where that is below 1, as torch's clip_grad_norm_; most 0: only the norm is taken.
  * *norm: the one before, which is not finite when some gradient is not; nothing is scaled then. PRECIS_ENOMEM. */
 precis_status pcs_clip_norm(precis_ctx *ctx, const pcs_gradient *all, size_t n, double most, double *norm);

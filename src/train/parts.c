@@ -59,7 +59,7 @@ static size_t take_gradients(pcs_train_run *t)
 }
 
 /* Numbers of a tensor's gradient, which threads share: each is written by one of them. */
-typedef struct { float *to; const float *g; float by; } gradient_part;
+typedef struct { float *to; const float *g; } gradient_part;
 enum { SHARED = 32768 };
 
 static void copy_some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
@@ -76,13 +76,6 @@ static void add_some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     float *to = j->to;
     const float *g = j->g;
     for (uint64_t k = begin; k < end; k++) to[k] += g[k];
-}
-
-static void scale_some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
-{
-    (void)ith;
-    const gradient_part *j = arg;
-    for (uint64_t k = begin; k < end; k++) j->to[k] *= j->by;
 }
 
 /* The gradients that were taken, at `to`: copied, or added. */
@@ -168,7 +161,7 @@ precis_status pcs_train_batch(pcs_train_run *t)
     for (size_t i = 0; i < t->s.llama.n && parts > 1 && !st; at += t->s.llama.parameters[i++].n) {
         if (!t->all[i].n) continue;
         t->all[i].g = at;
-        pcs_for(t->ctx, t->all[i].n, SHARED, scale_some, &(gradient_part){ .to = at, .by = by });
+        pcs_scale_gradient(t->ctx, &t->all[i], by);
     }
     return st;
 }
