@@ -275,7 +275,7 @@ def text():
     s = session_of(net)
     signs = ["blank", *s.get_modelmeta().custom_metadata_map["character"].splitlines(), " "]
     rng = random.Random(1)
-    with open(os.path.join(root, "README.md"), encoding="utf8") as f:
+    with open(os.path.join(root, "LICENSE"), encoding="utf8") as f:  # whose words stay the same
         words = [w for w in f.read().split() if w.isascii() and all(c in signs for c in w) and 2 < len(w) < 12]
     images, lines = [], []
     for _ in range(264):
