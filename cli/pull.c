@@ -416,9 +416,9 @@ static void list_folder(const cli *c, const char *folder, const char *owner, con
 int cli_list_models(cli *c)
 {
     char models[2048];
-    json_t *list = json_array();
     if (!models_folder(models, sizeof models))
         return cli_usage(c, "neither XDG_CACHE_HOME nor HOME says where models are kept");
+    json_t *list = json_array();
     names owners = read_folder(models);
     for (size_t i = 0; i < owners.n; i++) {
         char path[4096];

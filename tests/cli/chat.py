@@ -7,7 +7,8 @@ from checks import check
 precis, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 model = os.path.join(source, "models", "gutenberg-7m")
 work = tempfile.mkdtemp()
-env = dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state"), NO_COLOR="1", TERM="xterm", LC_ALL="C.UTF-8")
+env = dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state"), NO_COLOR="1", TERM="xterm", LC_ALL="C.UTF-8",
+           LSAN_OPTIONS="suppressions=" + os.path.join(source, "tests", "leaks.txt"))
 
 
 class Terminal:

@@ -70,7 +70,7 @@ static void row_of_tap(const pcs_window *w, const float *x, int64_t shift, float
     if (hi > w->out[2]) hi = w->out[2];
     for (int64_t i = lo; i < hi; i++) {
         const float v = x[i * s + shift];
-        y[i] = (v > y[i]) | (v != v) ? v : y[i];
+        y[i] = ((v > y[i]) | (v != v)) ? v : y[i];
     }
 }
 
