@@ -350,9 +350,9 @@ if command -v mpirun >/dev/null && [ -e "$(dirname "$precis")/precis-mpi.so" ]; 
     ranks() { LSAN_OPTIONS=detect_leaks=0 mpirun --oversubscribe "$@"; }
     sed 's/"steps": 60/"steps": 8/' config.json >ranks.json
     expect 0 "$precis" train ranks.json -o alone.gguf
-    for n in 2 4; do
-        expect 0 ranks -n $n "$precis" train ranks.json -o ranks$n.gguf --threads 1 --name ranks
-        cmp -s alone.gguf ranks$n.gguf || { echo "other bytes with $n ranks"; failed=1; }
+    for size in 2 4; do
+        expect 0 ranks -n $size "$precis" train ranks.json -o ranks$size.gguf --threads 1 --name ranks
+        cmp -s alone.gguf ranks$size.gguf || { echo "other bytes with $size ranks"; failed=1; }
     done
     sed 's/"quant"/"quant": {"weights": "Q4_0", "activations": "int8 observed", "from": 0.25}, "unused"/' text.json |
         sed 's/, "unused": {[^}]*}//' >observed.json
