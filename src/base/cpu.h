@@ -26,6 +26,8 @@ const char *pcs_cpu_name(unsigned flags);
  * 0: it should not, since the machine's own prefetcher does better. l2 is set only with l1, and is the greater. */
 typedef struct { size_t l1, l2; } pcs_ahead;
 pcs_ahead pcs_cpu_ahead(int streams);
+/* The same into L1, of an array that lies in parts of some KB, each anywhere. */
+size_t pcs_cpu_ahead_parts(void);
 /* The mask of a level and all below it; -1 for an unknown name. */
 int pcs_cpu_level(const char *name);
 

@@ -2,7 +2,6 @@
 #include "graph/kv.h"
 
 #include "base/builtins.h"
-#include "base/cpu.h"
 #include "base/f16.h"
 
 #include <string.h>
@@ -169,16 +168,6 @@ void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos
 
 bool pcs_kv_few(const pcs_kv *kv, size_t rows) { return rows <= PCS_FEW && (kv->vt->bits != 4 || kv->vp % 32 == 0); }
 
-/* Pages lie anywhere, and the machine's prefetcher begins anew in each. Where kernels do not ask ahead themselves, the
- * next part of a head is on its way while this one, of so many bytes, is read: that is 10 % of a token's time behind
- * 1,024 others (Zen 4). */
-static void ask(const uint8_t *next, size_t bytes)
-{
-    const size_t most = 8192; /* of a first-level cache of 32 KB */
-    if (pcs_cpu_ahead(1).l1) return;
-    for (size_t i = 0; i < bytes && i < most; i += 64) pcs_ahead_in_l1(next + i);
-}
-
 void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part *part, const pcs_kv_rows *r,
                    const pcs_kv_span *span)
 {
@@ -188,7 +177,6 @@ void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_pa
     for (uint32_t pos = first, end; pos < last; pos = end) {
         end = part_end(kv, pos, last);
         const place next = place_of(kv, sequence, head, end < last ? end : span->first);
-        ask(end < last ? next.key : next.value, (end - pos) / 16 * tile);
         kernels->kv_scores(&(pcs_kv_scores_args){ r->x, r->rows, kv->kd, at.key, at.ks, (int)kv->kt->bits,
                                                   (end - pos) / 16, r->y + (pos - first), r->ld,
                                                   at.key + (end - pos) / 16 * tile,
@@ -209,7 +197,6 @@ void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part 
         const uint8_t *next = stop < span->last ? place_of(kv, sequence, head, stop).value
                               : span->next < kv->heads ? place_of(kv, sequence, span->next, span->first).key
                                                        : at.value;
-        ask(next, (end - pos) * row);
         kernels->kv_values(&(pcs_kv_values_args){ r->x + (pos - first), r->ld, r->rows, end - pos, kv->vp, at.value,
                                                   at.vs, (int)kv->vt->bits, r->y, kv->vp, accumulate || pos > first,
                                                   at.value + (stop - pos) * row, next });

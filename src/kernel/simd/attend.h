@@ -17,6 +17,13 @@ PCS_INLINE vecf attend_load(const uint8_t *at, int bits, int high, int h)
     return codes_at(bits == 8 ? bytes16(at) : nibbles_of(bytes16(at), high), h);
 }
 
+/* How far ahead to ask: no further than the part after this one, of which `next` is the first byte. */
+PCS_INLINE size_t attend_far(const uint8_t *codes, const uint8_t *end)
+{
+    const size_t far = pcs_cpu_ahead_parts(), part = end ? (size_t)(end - codes) : far;
+    return part < far ? part : far;
+}
+
 /* Ask for n bytes from `far` ahead of `at` on, a line at a time, into the L1 cache (into L2, too, is slower), or as
  * far behind the place where reading goes on after the end: keys of a head are no more than some ten thousand bytes,
  * of which the first would come late each time. far 0: not. */
@@ -80,7 +87,7 @@ PCS_INLINE void score_some(const pcs_kv_scores_args *a, attend_part part, size_t
 PCS_INLINE void scores(const pcs_kv_scores_args *a, int bits)
 {
     enum { MOST = ATTEND_ROWS };
-    const size_t far = pcs_cpu_ahead(1).l1;
+    const size_t far = attend_far(a->codes, a->end);
     for (size_t t = 0, n; t < a->tiles; t += n) {
         n = a->tiles - t < 4 ? a->tiles - t : 4;
         for (size_t r = 0; r < a->m; r += MOST) {
@@ -128,7 +135,7 @@ PCS_INLINE void value_tile(const pcs_kv_values_args *a, attend_part part, int wi
 PCS_INLINE void value_rows(const pcs_kv_values_args *a, size_t r, int rows, int bits)
 {
     enum { WIDE = VEC == 64 ? 4 : 2 }; /* as many sums as there are registers for */
-    const size_t far = r ? 0 : pcs_cpu_ahead(1).l1;
+    const size_t far = r ? 0 : attend_far(a->codes, a->end);
     const size_t even = bits == 4 ? a->width / 2 : a->width; /* nibbles: one half behind the other */
     for (size_t part = 0; part < a->width; part += even) {
         size_t i = 0;
