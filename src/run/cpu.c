@@ -24,14 +24,22 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
     if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
 }
 
+/* What was made by the call before stays. */
+static void work(precis_program *p, const pcs_step *s, uint32_t ith, uint32_t nth)
+{
+    if (p->again && s->settled) return;
+    if (p->looking && pcs_step_looks(p, s)) pcs_step_look(p, s, ith, nth);
+    else if (s->op) s->eval(&s->call, ith, nth);
+    else quantize_act(&s->call, ith, nth);
+}
+
 /* A step alone between two barriers, with its time. */
 static void timed(precis_program *p, size_t i, uint32_t ith, uint32_t nth)
 {
     const pcs_step *s = &p->steps[i];
     pcs_barrier(p->ctx, ith);
     const double begun = pcs_now();
-    if (s->op) s->eval(&s->call, ith, nth);
-    else quantize_act(&s->call, ith, nth);
+    work(p, s, ith, nth);
     pcs_barrier(p->ctx, ith);
     if (ith == 0) p->seconds[i] += pcs_now() - begun;
 }
@@ -46,9 +54,7 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
             continue;
         }
         if ((p->one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
-        if (p->looking && pcs_step_looks(p, s)) pcs_step_look(p, s, ith, nth);
-        else if (s->op) s->eval(&s->call, ith, nth);
-        else quantize_act(&s->call, ith, nth);
+        work(p, s, ith, nth);
         if (s->tap && p->backend->host) {
             pcs_barrier(p->ctx, ith);
             if (ith == 0) pcs_program_call_tap(p, s);

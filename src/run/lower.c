@@ -299,6 +299,23 @@ static precis_status make_steps(precis_program *p, bool inputs)
     return st;
 }
 
+/* Which steps follow from constants and parameters alone. */
+static void find_settled(precis_program *p)
+{
+    for (size_t i = 0; i < p->n_slots; i++) {
+        pcs_slot *s = &p->slots[i];
+        s->varies = s->v.role == PCS_INPUT || s->v.role == PCS_LASTING || s->v.dtype == PCS_STATE;
+    }
+    for (size_t i = 0; i < p->n_steps; i++) {
+        pcs_step *s = &p->steps[i];
+        bool varies = !s->op;
+        for (uint32_t k = 0; k < s->n_in; k++)
+            varies |= p->slots[s->in[k]].varies || p->slots[p->slots[s->in[k]].root].varies;
+        for (uint32_t k = 0; k < s->n_out; k++) p->slots[s->out[k]].varies = varies;
+        s->settled = !varies;
+    }
+}
+
 /* Sizes of all symbols: none yet; memory is planned for the most of those that have a bound. */
 static precis_status open_sizes(precis_program *p)
 {
@@ -350,6 +367,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     if (!p->taps) st = PRECIS_ENOMEM;
     if (!st) st = open_states(p, opt);
     if (!st) st = make_steps(p, opt->inputs);
+    if (!st) find_settled(p);
     if (!st) st = pcs_program_upload(p);
     if (!st && all_bounded(g)) st = pcs_program_plan(p);
     if (st) precis_program_close(&p);

@@ -152,6 +152,14 @@ static void tap_inputs(precis_program *p)
 
 precis_status pcs_program_run(precis_program *p) { return pcs_program_run_part(p, 0, p->n_steps); }
 
+precis_status pcs_program_run_again(precis_program *p)
+{
+    p->again = p->keep_all;
+    const precis_status st = pcs_program_run(p);
+    p->again = false;
+    return st;
+}
+
 precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to)
 {
     p->from = from;

@@ -46,6 +46,7 @@ typedef struct pcs_step {
     bool barrier, barrier_one; /* wait for all earlier steps first; in a run whose symbols have sizes of 1 at most */
     bool below;   /* int8 products by p->below: tiles are slower here for these weights */
     bool tap;     /* the result has a tap */
+    bool settled; /* it follows from constants and parameters alone */
     atomic_int outside;  /* an index or a scale was none in this run */
     pcs_room room;
     pcs_call call;
@@ -66,6 +67,7 @@ typedef struct pcs_slot {
     pcs_act act;
     pcs_kv *kv;
     bool looked; /* of a stored weight: some run has looked at all of its numbers */
+    bool varies; /* from run to run, whatever parameters are */
     bool asked, whole_rows; /* of a stored weight: are its rows codes with one scale, once it was asked */
 } pcs_slot;
 
@@ -120,6 +122,7 @@ struct precis_program {
     uint64_t n_watched;
     size_t from, to; /* steps of the running call */
     bool one;        /* no symbol is larger than 1 in it */
+    bool again;      /* what is settled was made by the call before */
     struct pcs_packing *packing; /* of weights into panels; or NULL */
     uint64_t packed_bytes;
     bool tiles;      /* some weight has no kernel for few tokens */
@@ -163,6 +166,9 @@ void pcs_program_set_taps(precis_program *p, pcs_tap *taps);
 /* The size of a symbol in the runs that follow. PRECIS_EINVAL when it is no symbol, or may not be so large. */
 precis_status pcs_program_size(precis_program *p, int64_t symbol, int64_t size);
 precis_status pcs_program_run(precis_program *p);
+/* The same, of a program that keeps all its values, for other inputs of the same sizes: constants and parameters are
+ * those of the run before, and what follows from them alone is not made anew. */
+precis_status pcs_program_run_again(precis_program *p);
 /* Steps [from, to) only: a segment, whose inputs are in the buffer from an earlier run or copied there. */
 precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to);
 /* Bytes of a value that the program computes, from or to the host's memory. */

@@ -146,7 +146,7 @@ precis_status pcs_train_batch(pcs_train_run *t)
     uint64_t k = 0;
     for (uint64_t p = rank_of(t); p < parts && !st; p += ranks(t), k++) {
         bind(t, p);
-        st = pcs_train_forward(t, per);
+        st = k ? pcs_program_run_again(t->p) : pcs_train_forward(t, per);
         if (st) break;
         pcs_train_losses(t, t->targets + p * per * t->c.context, per, t->losses + p * per);
         st = pcs_reverse_run(t->r, NULL, false);

@@ -186,10 +186,40 @@ static void test_no_way(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* What follows from parameters alone is not made anew in a run that goes on, what follows from inputs is. */
+static void test_again(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(2);
+    precis_graph *g;
+    precis_program *p;
+    const int64_t shape = 4;
+    float w[4] = { 1, 2, 3, 4 }, x[4] = { 1, 1, 1, 1 }, other[4] = { 5, 6, 7, 8 };
+    OK(ctx, precis_graph_open(ctx, &g));
+    const precis_value weight = pcs_graph_parameter(g, "w", 1, &shape, w);
+    const precis_value in = precis_graph_input(g, "x", 1, &shape);
+    const precis_value twice = precis_graph_node(g, "twice", "add", NULL, 2, (precis_value[]){ weight, weight });
+    const precis_value y = precis_graph_node(g, "y", "add", NULL, 2, (precis_value[]){ twice, in });
+    precis_graph_output(g, y);
+    OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
+    pcs_program_bind(p, in, x);
+    OK(ctx, pcs_program_run(p));
+    pcs_program_bind(p, in, other);
+    w[0] = 100;
+    OK(ctx, pcs_program_run_again(p));
+    const float kept[4] = { 2 + 5, 4 + 6, 6 + 7, 8 + 8 }, anew[4] = { 200 + 5, 4 + 6, 6 + 7, 8 + 8 };
+    assert_memory_equal(pcs_program_value(p, y), kept, sizeof kept);
+    OK(ctx, pcs_program_run(p));
+    assert_memory_equal(pcs_program_value(p, y), anew, sizeof anew);
+    precis_program_close(&p);
+    precis_graph_close(&g);
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_differences), cmocka_unit_test(test_parts),
                                         cmocka_unit_test(test_threads), cmocka_unit_test(test_refusals),
-                                        cmocka_unit_test(test_no_way) };
+                                        cmocka_unit_test(test_no_way), cmocka_unit_test(test_again) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,7 +152,12 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     const float *x = c->in[0].data;
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += is_inside(c->attr, x[i]) ? g->out[0][i] : 0.0f;
+    if (!g->in[0]) return;
+    if (c->attr[SCHEME].integer >= 4 || !(c->attr[SCALE].real > 0)) { /* all are inside */
+        for (uint64_t i = begin; i < end; i++) g->in[0][i] += g->out[0][i];
+        return;
+    }
+    for (uint64_t i = begin; i < end; i++) g->in[0][i] += is_inside(c->attr, x[i]) ? g->out[0][i] : 0.0f;
 }
 
 const pcs_op pcs_op_fake_quant = {

@@ -11,10 +11,18 @@ static inline float pcs_nearest(float x) { return x >= -4e6f && x <= 4e6f ? (flo
 
 static inline float pcs_clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 
+/* The largest magnitude, by 16 lanes: the order does not matter. A NaN is passed over. */
 static inline float pcs_largest(const float *x, size_t n)
 {
-    float top = 0;
-    for (size_t i = 0; i < n; i++) top = x[i] > top ? x[i] : -x[i] > top ? -x[i] : top;
+    const size_t whole = n / 16 * 16;
+    float lane[16] = { 0 }, top = 0;
+    for (size_t i = 0; i < whole; i += 16)
+        PCS_LANES(l, 16) {
+            const float a = x[i + l] < 0 ? -x[i + l] : x[i + l];
+            lane[l] = a > lane[l] ? a : lane[l];
+        }
+    for (size_t i = whole; i < n; i++) top = x[i] > top ? x[i] : -x[i] > top ? -x[i] : top;
+    PCS_LANES(l, 16) top = lane[l] > top ? lane[l] : top;
     return top;
 }
 

@@ -52,8 +52,12 @@ static float given_scale(const pcs_call *c)
 
 static bool all_finite(const float *x, size_t n)
 {
-    float sum = 0; /* of zeros, or NaN */
-    for (size_t i = 0; i < n; i++) sum += x[i] - x[i];
+    float lane[16] = { 0 }, sum = 0; /* of zeros, or NaN */
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        PCS_LANES(l, 16) lane[l] += x[i + l] - x[i + l];
+    for (; i < n; i++) sum += x[i] - x[i];
+    PCS_LANES(l, 16) sum += lane[l];
     return sum == 0;
 }
 
@@ -71,13 +75,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const float s = begin < end ? given_scale(c) : 1.0f;
     for (size_t r = begin; r < end; r++) {
         float *y = (float *)c->out[0].data + r * n;
-        for (size_t i = 0; i < n; i++) scaled[i] = x[r * n + i] / s;
-        if (!all_finite(scaled, n)) { /* no type holds it, and the loss must show it */
+        const float *row = s == 1.0f ? x + r * n : scaled;
+        for (size_t i = 0; i < n && s != 1.0f; i++) scaled[i] = x[r * n + i] / s;
+        if (!all_finite(row, n)) { /* no type holds it, and the loss must show it */
             memcpy(y, x + r * n, n * sizeof *y);
             continue;
         }
         pcs_encode(
-            &(pcs_encode_args){ .f = f, .n = n, .x = scaled, .effort = PCS_FIT_RTN, .shared = &shared, .dst = bytes });
+            &(pcs_encode_args){ .f = f, .n = n, .x = row, .effort = PCS_FIT_RTN, .shared = &shared, .dst = bytes });
         pcs_decode(f, n, bytes, y);
         for (size_t i = 0; i < n && s != 1.0f; i++) y[i] *= s;
     }
