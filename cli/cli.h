@@ -117,7 +117,7 @@ bool cli_text_close(FILE *f, char *const *text);
 void cli_memory_init(void);
 /* What a text of JSON says, for json_decref; NULL with why, which is empty where memory lacked. After a request for
  * memory that failed there is spare room and no more text: jansson 2.14's lexer goes on without the bytes that found no
- * room, and then behind the end of its buffer. */
+ * room, and then after the end of its buffer. */
 json_t *cli_json(const char *text, size_t len, json_error_t *why);
 /* Was memory lacking since the start, here, in jansson or in the context? Then what was made may lack a part: nothing
  * of it is written. */

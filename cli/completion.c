@@ -1,5 +1,5 @@
 /* completion.c - completion for bash, zsh and fish, from the tables of commands and options, so that it cannot fall
- * behind the program. A second word (`law fit`), too, has options and files of its own. */
+ * after the program. A second word (`law fit`), too, has options and files of its own. */
 #include "term.h"
 
 #include <string.h>

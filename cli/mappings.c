@@ -21,7 +21,7 @@ static void say(const char *text, size_t len)
     }
 }
 
-/* A number in hexadecimal at *p, which is moved behind it and one more byte. */
+/* A number in hexadecimal at *p, which is moved after it and one more byte. */
 static uintptr_t hex(const char **p, const char *end)
 {
     uintptr_t v = 0;

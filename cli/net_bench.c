@@ -54,7 +54,7 @@ static int make_input(cli *c, int64_t size, bool others, precis_array *a)
     return -1;
 }
 
-/* Does it leave a dimension behind its first open? */
+/* Does it leave a dimension after its first open? */
 static bool open_behind(const precis_array *port)
 {
     bool open = false;

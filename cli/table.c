@@ -1,5 +1,5 @@
 /* table.c - tables as wide as what they hold. Where the terminal is narrower, each row is a paragraph of its own: its
- * first cell, and below it the others, each behind its heading. */
+ * first cell, and below it the others, each after its heading. */
 #include "table.h"
 #include "term.h"
 
@@ -29,7 +29,7 @@ void cli_table_row(cli_table *t, const char *fmt, ...)
     fputc('\n', t->f);
 }
 
-/* A line in its cells, which end where they did; *next: the line behind it. */
+/* A line in its cells, which end where they did; *next: the line after it. */
 static int split(char *line, char *cells[CELLS], char **next)
 {
     int n = 0;

@@ -58,7 +58,7 @@ static void fold(FILE *f, size_t width, const char *text, int at, int indent)
             continue;
         }
         size_t blanks = strspn(p, " "), n = strcspn(p + blanks, " \n"), wide = cli_columns_of(p + blanks, n), comma = n;
-        if (wide + (size_t)indent > width) { /* a list without blanks goes on behind a comma */
+        if (wide + (size_t)indent > width) { /* a list without blanks goes on after a comma */
             while (comma && (p[blanks + comma - 1] != ',' ||
                              cli_columns_of(p + blanks, comma) + (size_t)indent > width))
                 comma--;

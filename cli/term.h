@@ -20,7 +20,7 @@ void cli_fold(const char *text, int at, int indent);
 void cli_fold_row(const char *row, int indent);
 /* A line to stderr, folded where that is a terminal. */
 void cli_fold_error(const char *text, int indent);
-/* A line with a command, from column `at` on. On a terminal that is too narrow it goes on behind a backslash, so that
+/* A line with a command, from column `at` on. On a terminal that is too narrow it goes on after a backslash, so that
  * it can be copied all the same. */
 void cli_put_command(const char *line, int at);
 

@@ -202,7 +202,7 @@ static inline void mutate_bytes(mutate *m)
         for (size_t i = at; i < m->size && i < at + 1 + mutate_rand(m, 64); i++) m->b[i] = (uint8_t)mutate_rand(m, 256);
 }
 
-/* Where the model begins: behind the byte of options, and behind a manifest and its zero byte. */
+/* Where the model begins: after the byte of options, and after a manifest and its zero byte. */
 static inline size_t mutate_front(const uint8_t *data, size_t size)
 {
     const uint8_t *zero = size && data[0] == '{' ? memchr(data, 0, size) : NULL;

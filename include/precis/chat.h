@@ -30,7 +30,7 @@ PRECIS_API precis_status precis_chat_message(const precis_chat *chat, size_t i, 
 /* What the model is told before all else: the content of the first message, "system", which is made when there is none;
  * NULL: there is none any more. PRECIS_ENOMEM. */
 PRECIS_API precis_status precis_chat_set_system(precis_chat *chat, const char *content);
-/* The oldest turn is forgotten: the first message behind those of "system", and what follows it up to the next of
+/* The oldest turn is forgotten: the first message after those of "system", and what follows it up to the next of
  * "user". The last message, and one that waits for an answer, stay. Gives the number of messages that went. */
 PRECIS_API size_t precis_chat_forget_oldest(precis_chat *chat);
 /* All messages are forgotten but those of "system" at the beginning. */

@@ -98,7 +98,7 @@ PRECIS_API precis_status precis_eval_nodes(precis_ctx *ctx, precis_net *net, pre
                                            precis_samples *samples, precis_node_errors **out);
 PRECIS_API size_t precis_node_errors_count(const precis_node_errors *e);
 PRECIS_API uint64_t precis_node_errors_samples(const precis_node_errors *e);
-/* In the order of the net; NULL behind the last. */
+/* In the order of the net; NULL after the last. */
 PRECIS_API const precis_node_error *precis_node_errors_get(const precis_node_errors *e, size_t i);
 PRECIS_API void precis_node_errors_close(precis_node_errors **e);
 

@@ -20,7 +20,7 @@ typedef enum precis_input_kind {
     PRECIS_INPUT_TEXTS = 3  /* texts that end in a NUL byte each, by a program: UTF-8, as they are       */
 } precis_input_kind;
 
-/* A whole file in memory with a NUL behind it, or, of text, standard input for "-"; *data is freed with
+/* A whole file in memory with a NUL after it, or, of text, standard input for "-"; *data is freed with
  * precis_text_free. limit 0: that of the kind (precis list limits). PRECIS_EIO; PRECIS_EFORMAT: no regular file, too
  * long, or not of the kind; PRECIS_ENOMEM; PRECIS_ECANCELED. */
 PRECIS_API precis_status precis_input_read(precis_ctx *ctx, const char *path, precis_input_kind kind, size_t limit,

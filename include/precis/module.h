@@ -38,7 +38,7 @@ typedef struct precis_module_conv_options {
     uint32_t size;       /* sizeof of this struct, set by _INIT                                */
     int64_t out;         /* channels of the result                                             */
     int64_t groups;      /* channels and out are divided by; all of them: depthwise            */
-    int64_t kernel[3];   /* as many as x has behind its channels; 0: as the one before         */
+    int64_t kernel[3];   /* as many as x has after its channels; 0: as the one before         */
     int64_t stride[3];   /* 0: as the one before, the first 1                                  */
     int64_t pad[3];      /* zeros at both ends of each                                         */
     int64_t dilation[3]; /* 0: as the one before, the first 1                                  */

@@ -15,7 +15,7 @@ extern "C" {
 typedef struct precis_net precis_net;
 
 /* An array, row-major. type: "F32", "I64", ... as `precis inspect` prints them; those of fewer than 8 bits have an
- * element in each byte. Calls take several one behind the other, so that it stays as it is while the soname does. */
+ * element in each byte. Calls take several one after the other, so that it stays as it is while the soname does. */
 typedef struct precis_array {
     uint32_t size; /* sizeof of this struct */
     const char *name, *type;
@@ -42,7 +42,7 @@ PRECIS_API precis_status precis_net_input(const precis_net *net, size_t i, preci
 PRECIS_API precis_status precis_net_output(const precis_net *net, size_t i, precis_array *out);
 /* The name of dimension d of an input, "" when it has none. */
 PRECIS_API const char *precis_net_symbol(const precis_net *net, size_t input, uint32_t d);
-/* The ops of the file, each once: "Conv", "com.microsoft:FusedConv"; how often; whether precis has it. False behind the
+/* The ops of the file, each once: "Conv", "com.microsoft:FusedConv"; how often; whether precis has it. False after the
  * last. */
 PRECIS_API int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint64_t *count, int *supported);
 

@@ -15,7 +15,7 @@ extern "C" {
 typedef struct precis_net_predicted precis_net_predicted;
 
 /* A node of the float net. Seconds: alone, between barriers; those of nodes that are fused into it are its own, and so
- * are those of conversions behind it. kernel: the op that runs in its place, as `bench --nodes` names it; "" where none
+ * are those of conversions after it. kernel: the op that runs in its place, as `bench --nodes` names it; "" where none
  * does, since another node has it. integers: it runs in codes in the trial. slower: it is a product with weights that
  * takes longer in codes than in float, by more than a fifth and five microseconds: codes of its neighbours gain as
  * well. */

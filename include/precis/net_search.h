@@ -41,7 +41,7 @@ PRECIS_API precis_status precis_net_search_open(precis_ctx *ctx, precis_net_sear
 PRECIS_API void precis_net_search_close(precis_net_search **search);
 /* "accuracy", "miou", "map", "agree". */
 PRECIS_API const char *precis_net_search_score(const precis_net_search *search);
-/* Tries in their order; false behind the last. */
+/* Tries in their order; false after the last. */
 PRECIS_API int precis_net_search_try(const precis_net_search *search, size_t i, precis_net_try *out);
 /* The nodes that are to stay in float, for precis_net_quant_options: those of the caller's options, and those found.
  * They live as long as the search. */

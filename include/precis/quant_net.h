@@ -78,9 +78,9 @@ PRECIS_API int precis_net_coded(precis_net *net);
 
 typedef struct precis_net_quant precis_net_quant;
 
-/* Row i of the table of methods: its name (NULL behind the last), and what it does in *what, which may be NULL. */
+/* Row i of the table of methods: its name (NULL after the last), and what it does in *what, which may be NULL. */
 PRECIS_API const char *precis_net_method_name(size_t i, const char **what);
-/* Row i of the table of backends: its name (NULL behind the last), and all of it as text (0 behind the last). */
+/* Row i of the table of backends: its name (NULL after the last), and all of it as text (0 after the last). */
 PRECIS_API const char *precis_net_backend_name(size_t i);
 PRECIS_API int precis_net_backend(size_t i, char *text, size_t room);
 
@@ -130,7 +130,7 @@ typedef struct precis_net_coverage {
     int shared;           /* a concatenation or a sum in integers: */
     double sharing_db;    /* of its operands, what one scale for all would lose, or does ("torch") */
 } precis_net_coverage;
-/* False behind the last. */
+/* False after the last. */
 PRECIS_API int precis_net_quant_node(const precis_net_quant *job, size_t i, precis_net_coverage *out);
 
 #ifdef __cplusplus

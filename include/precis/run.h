@@ -131,7 +131,7 @@ typedef struct precis_row { int32_t token; uint32_t position, sequence; int want
 
 /* Tokens in a sequence; 0 when there is no such sequence. */
 PRECIS_API uint32_t precis_runner_length(const precis_runner *r, uint32_t sequence);
-/* The sequence keeps its first `from` tokens; pages behind them are free for others. PRECIS_EINVAL when it has
+/* The sequence keeps its first `from` tokens; pages after them are free for others. PRECIS_EINVAL when it has
  * fewer. */
 PRECIS_API precis_status precis_runner_drop(precis_runner *r, uint32_t sequence, uint32_t from);
 /* The first n tokens of a sequence become another's, too, in place of what that one had. Nothing is computed or
@@ -148,7 +148,7 @@ PRECIS_API precis_status precis_runner_copy(precis_runner *r, uint32_t from, uin
  * it began anew where it began them. */
 PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n,
                                               const float **logits);
-/* Are all weights finite? The first precis_runner_decode looks at those that it reads, and at the others behind it,
+/* Are all weights finite? The first precis_runner_decode looks at those that it reads, and at the others after it,
  * with PRECIS_PACK_BACKGROUND beside the next tokens; this call looks at once where none has run, and waits for what is
  * left. What is found ends the call that looked, or the next one. PRECIS_EFORMAT names tensor and element. */
 PRECIS_API precis_status precis_runner_check(precis_runner *r);
@@ -163,7 +163,7 @@ PRECIS_API precis_status precis_lookup_open(precis_ctx *ctx, precis_lookup **out
 PRECIS_API void precis_lookup_close(precis_lookup **lookup);
 /* Tell it of a token that was decoded elsewhere (a prompt's). */
 PRECIS_API void precis_lookup_read(precis_lookup *l, int32_t token, uint32_t position);
-/* Logits behind a token, valid until the next call. */
+/* Logits after a token, valid until the next call. */
 PRECIS_API precis_status precis_lookup_decode(precis_lookup *l, int32_t token, uint32_t position, const float **logits);
 PRECIS_API void precis_lookup_get_info(const precis_lookup *l, precis_lookup_info *info);
 

@@ -27,7 +27,7 @@ typedef enum precis_finish {
 /* "stop", "length", ...; static storage. */
 PRECIS_API const char *precis_finish_name(precis_finish finish);
 
-/* A token in place of the sampler's, given the logits behind the last one: [vocabulary]. */
+/* A token in place of the sampler's, given the logits after the last one: [vocabulary]. */
 typedef int32_t precis_choose_fn(void *user, const float *logits, uint32_t vocabulary);
 
 typedef struct precis_session_options {
@@ -57,8 +57,8 @@ PRECIS_API precis_status precis_session_open(precis_ctx *ctx, precis_session **o
 /* The sequence is dropped. */
 PRECIS_API void precis_session_close(precis_session **session);
 
-/* What is to be read next, n ids: behind the text so far, or in its place. In its place, what both begin with is not
- * computed again, and the penalties forget what was. A new answer begins behind it. PRECIS_EINVAL when it has no
+/* What is to be read next, n ids: after the text so far, or in its place. In its place, what both begin with is not
+ * computed again, and the penalties forget what was. A new answer begins after it. PRECIS_EINVAL when it has no
  * tokens, or more than the context has room for: then nothing has changed. */
 PRECIS_API precis_status precis_session_append(precis_session *s, const int32_t *ids, size_t n);
 PRECIS_API precis_status precis_session_begin(precis_session *s, const int32_t *ids, size_t n);

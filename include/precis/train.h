@@ -22,7 +22,7 @@ typedef struct precis_train_step {
     double   eta_s;
 } precis_train_step;
 
-/* Return non-zero to stop as the context's cancel flag does: behind a checkpoint. */
+/* Return non-zero to stop as the context's cancel flag does: after a checkpoint. */
 typedef int precis_train_fn(void *user, const precis_train_step *step);
 
 typedef struct precis_train_options {

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What only this file looks at lies behind what all may. */
+/* What only this file looks at lies after what all may. */
 typedef struct {
     precis_ctx ctx;
     _Atomic uint64_t refused;

@@ -33,7 +33,7 @@ void pcs_file_close(precis_ctx *ctx, pcs_file *f);
 precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t at, void *dst, size_t len, const char *field);
 /* The whole file in memory with a NUL after it, freed with pcs_free. More than limit bytes: PRECIS_EFORMAT. */
 precis_status pcs_file_slurp(precis_ctx *ctx, const char *path, size_t limit, char **data, size_t *len);
-/* The first room - 1 bytes of a file of the system's own (under /proc, /sys), with a zero behind them; false: there are
+/* The first room - 1 bytes of a file of the system's own (under /proc, /sys), with a zero after them; false: there are
  * none. It asks for no memory, as stdio does: what the system says does not change where that is short. */
 bool pcs_system_text(const char *path, char *text, size_t room);
 /* The same, for text: pcs_text_check has passed. */

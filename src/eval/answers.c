@@ -25,7 +25,7 @@ typedef struct {
     int32_t bos;
     int32_t *cached; /* tokens in the cache */
     size_t n_cached;
-    float *row, *spare; /* logits behind token row_at of the cache; row_at < 0: none */
+    float *row, *spare; /* logits after token row_at of the cache; row_at < 0: none */
     int64_t row_at;
     precis_row *rows;
     precis_session *session; /* that generates, in the same sequence; NULL: nothing has been generated */
@@ -75,7 +75,7 @@ static void stop(answerer *a)
     precis_tokenizer_close(&a->t);
 }
 
-/* Text to ids, behind BOS when the model begins with one; freed with pcs_free. */
+/* Text to ids, after BOS when the model begins with one; freed with pcs_free. */
 static precis_status encode(answerer *a, const char *text, size_t len, int32_t **ids, size_t *n)
 {
     int32_t *plain;

@@ -30,8 +30,8 @@
 #define PCS_ALL_BYTES(m) { PCS_SIXTY_FOUR(m, 0), PCS_SIXTY_FOUR(m, 64), PCS_SIXTY_FOUR(m, 128), PCS_SIXTY_FOUR(m, 192) }
 
 /* 256 weights of 32 entries of a book, 2 bits each below 3, in PCS_FIVE_BYTES: byte 4 u + k has the digits of weights
- * 20 u + k, and of those 4, 8, 12 and 16 behind it, so that each digit of a line of a panel is the next line of four
- * weights. Digits behind the last weight are 0. */
+ * 20 u + k, and of those 4, 8, 12 and 16 after it, so that each digit of a line of a panel is the next line of four
+ * weights. Digits after the last weight are 0. */
 enum { PCS_FIVE_BYTES = 52 };
 void pcs_five_put(const uint16_t entry[32], uint8_t *bytes);
 void pcs_five_get(const uint8_t *bytes, uint16_t entry[32]);

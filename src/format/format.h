@@ -13,7 +13,7 @@
 #define PCS_BLOCK_MAX 256             /* weights in a block, at most */
 #define PCS_FORMAT_IDS 64   /* GGUF's ids are below; types that it has no id for are at or above */
 #define PCS_KERNEL_IDS 128  /* types with kernels of their own are below; schemes are at 1000 and above */
-#define PCS_ROW_PAD 256     /* room that unpacking a row may need behind its last weight */
+#define PCS_ROW_PAD 256     /* room that unpacking a row may need after its last weight */
 #define PCS_SUB (PCS_BLOCK_MAX / 16)  /* parameter slots: one per 16 weights */
 
 typedef enum { PCS_FLOAT, PCS_INT, PCS_QUANT } pcs_kind;
@@ -112,7 +112,7 @@ typedef struct pcs_format {
     /* A row of n weights as w = s c, |c| <= 128; c has room for PCS_ROW_PAD more, or is NULL: the answer is wanted,
      * which scales alone give (n 0: and of those the first). false: this row is none. NULL: none is. */
     bool (*codes_row)(const uint8_t *src, size_t n, int8_t *c, float *s);
-    /* Its codes are fields of so many bits behind the head, in little-endian bit order: c + 2^(bits - 1), or with
+    /* Its codes are fields of so many bits after the head, in little-endian bit order: c + 2^(bits - 1), or with
      * code_lo -1 c + 1, of one bit (c + 1) / 2. 0: they lie otherwise. */
     uint8_t row_bits;
     /* A block ends in its codes less code_lo, as fields of so many bits in little-endian bit order, and is a scheme's
@@ -186,7 +186,7 @@ static inline void pcs_encode_nearest(const pcs_format *f, size_t n, const float
     pcs_encode(&(pcs_encode_args){ .f = f, .n = n, .x = x, .effort = PCS_FIT_RTN, .dst = dst });
 }
 /* E8M0 byte of a block whose largest |w| is `top`, for elements whose largest is `largest` = m * 2^exponent with
- * `mantissa` bits behind the point. */
+ * `mantissa` bits after the point. */
 int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit_effort effort);
 /* Widen by n weights of a tensor of which `before` were seen. */
 void pcs_shared_add(pcs_shared *s, size_t n, const float *x, size_t before);

@@ -22,7 +22,7 @@ bool pcs_number_doubtful(const pcs_number *k, const uint8_t *src)
     return false;
 }
 
-/* n numbers, one behind the other, whose mask is all but the sign. */
+/* n numbers, one after the other, whose mask is all but the sign. */
 #define TOUCHING(name, type, load)                                                                  \
     static bool name(const pcs_number *k, size_t n, const uint8_t *p)                               \
     {                                                                                               \

@@ -30,7 +30,7 @@ bool pcs_blocks_doubtful(const pcs_format *f, size_t blocks, const uint8_t *src)
 bool pcs_head_doubtful(const pcs_format *f, const uint8_t *row);
 /* The bits of one number (its first byte) say the same. */
 bool pcs_number_doubtful(const pcs_number *k, const uint8_t *src);
-/* The same of n that lie one behind the other, as 16 rows' do in a panel. */
+/* The same of n that lie one after the other, as 16 rows' do in a panel. */
 bool pcs_numbers_doubtful(const pcs_number *k, size_t n, const uint8_t *src);
 /* Are all of x[n] numbers, and none infinite? */
 bool pcs_all_finite(const float *x, size_t n);

@@ -110,7 +110,7 @@ typedef struct pcs_builder {
 
 /* Read the common keys and make the inputs. */
 precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_graph *g, pcs_lm *lm);
-/* Tensor "blk.L.name" (L < 0: the name itself): its stored value [rows, width] behind a dequantize node, or f32
+/* Tensor "blk.L.name" (L < 0: the name itself): its stored value [rows, width] after a dequantize node, or f32
  * when it has one dimension. Missing: -1 and an error, or with `optional` -2 and none. */
 precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t rows, int64_t width, bool optional);
 /* A node that is to be: layer < 0 has no number in its name. */

@@ -302,7 +302,7 @@ void pcs_spread_row(const pcs_spread *s, int64_t r, int64_t *at)
     }
 }
 
-/* The row behind one: its indices, and where each operand's part of it begins, without a division. */
+/* The row after one: its indices, and where each operand's part of it begins, without a division. */
 static void next_row(const pcs_spread *s, int64_t *index, int64_t *at)
 {
     for (uint32_t k = s->dims - 1; k-- > 0;) {

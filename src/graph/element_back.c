@@ -10,7 +10,7 @@ typedef struct {
     const pcs_call *c;
     const float *d; /* the gradient by the result */
     pcs_slope_fn *slope;
-    pcs_spread s;   /* over the result: the inputs, and the result behind them */
+    pcs_spread s;   /* over the result: the inputs, and the result after them */
     uint32_t of;    /* the input whose gradient it is */
     uint32_t n_kept, n_summed, kept[PCS_GRAPH_DIMS], summed[PCS_GRAPH_DIMS];
     int64_t kept_count, summed_count;

@@ -140,7 +140,7 @@ struct pcs_op {
     /* Of an op that reads a state of keys and values (input 1): how many positions back it sees, 0 for all, and whether
      * it sees none that come later. NULL: it reads none. */
     void (*attends)(const pcs_node *n, int64_t *window, bool *causal);
-    /* The result is a[channel] * x + b[channel], channels along dimension 1: both of them, when inputs behind
+    /* The result is a[channel] * x + b[channel], channels along dimension 1: both of them, when inputs after
      * the first are constants. False: they have fewer elements than there are channels. NULL: it is something else. */
     bool (*by_channel)(const precis_graph *g, const pcs_node *n, float *a, float *b);
     bool view;  /* the result is input 0's bytes under another shape */

@@ -70,7 +70,7 @@ precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv, pcs_pages *pages)
     return PRECIS_OK;
 }
 
-/* Where a key of a head lies, its value, and their scales. All that lies behind it in its page follows; a key's tile is
+/* Where a key of a head lies, its value, and their scales. All that lies after it in its page follows; a key's tile is
  * that of its position rounded down to 16. */
 typedef struct { uint8_t *key, *value; float *ks, *vs; } place;
 

@@ -10,7 +10,7 @@
 
 typedef enum { PCS_LOW_FORWARD, PCS_LOW_BY_INPUT, PCS_LOW_BY_WEIGHTS, PCS_LOW_PRODUCTS } pcs_low_product;
 
-/* How operands become codes: a[m][ld] or b[c][ld] along the sum, in place; rows behind the last number are zeros. */
+/* How operands become codes: a[m][ld] or b[c][ld] along the sum, in place; rows after the last number are zeros. */
 typedef struct pcs_low_operand {
     float *x;
     size_t rows, depth, ld; /* ld: depth rounded up to 32 */

@@ -50,7 +50,7 @@ precis_status pcs_pages_take(pcs_pages *p, uint32_t sequence, uint32_t position)
 /* The end of a call: what it took stays, or goes back. */
 void pcs_pages_commit(pcs_pages *p);
 void pcs_pages_undo(pcs_pages *p);
-/* The sequence ends behind so many tokens. */
+/* The sequence ends after so many tokens. */
 void pcs_pages_cut(pcs_pages *p, uint32_t sequence, uint32_t tokens);
 /* The first tokens of a sequence become another's as well, in place of what that one had. */
 void pcs_pages_share(pcs_pages *p, uint32_t from, uint32_t to, uint32_t tokens);

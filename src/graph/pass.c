@@ -96,7 +96,7 @@ void pcs_graph_renumber(precis_graph *g)
 /* The graph is rebuilt node by node; map says which value stands for an old one from here on. */
 typedef struct { precis_graph *g; precis_value *map; const precis_range *ranges; size_t n; } rebuild;
 
-/* quantize + dequantize behind a value that has a range: affine int8 whose grid has an exact zero. */
+/* quantize + dequantize after a value that has a range: affine int8 whose grid has an exact zero. */
 static void stub(rebuild *r, precis_value v)
 {
     for (size_t i = 0; i < r->n; i++) {

@@ -18,7 +18,7 @@ static inline size_t pcs_piece_floats(const pcs_arg *w, size_t panels)
     return (1 + panels) * PCS_PANEL * pcs_piece(w);
 }
 
-/* What a row has behind a piece, up to as much again, is on its way while the piece is multiplied: the machine's own
+/* What a row has after a piece, up to as much again, is on its way while the piece is multiplied: the machine's own
  * prefetcher does not see beyond it, since the next row's piece comes first. */
 static inline void pcs_piece_ahead(const pcs_format *f, const uint8_t *part, size_t n, size_t left)
 {

@@ -1,6 +1,6 @@
 /* net_predict.c - what each node of a net takes in float and in codes, before it is quantized: both are measured here,
  * the second on a trial with the ranges of one batch. Nodes of the trial are named after those of the float net, with
- * what was added behind a '_' or a '.'. */
+ * what was added after a '_' or a '.'. */
 #include "precis/net_predict.h"
 
 #include "base/base.h"

@@ -20,7 +20,7 @@ PCS_INLINE void act_bf16_turned(const pcs_act_bf16_args *a, size_t r, uint16_t *
     }
 }
 
-/* What lies behind the last row in its tile. */
+/* What lies after the last row in its tile. */
 PCS_INLINE void act_bf16_end(const pcs_act_bf16_args *a)
 {
     const size_t steps = pcs_bf16_steps(a->k), tile = PCS_BF16_TILE * PCS_BF16_STEP;

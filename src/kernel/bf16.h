@@ -25,7 +25,7 @@ static inline uint16_t pcs_bf16_number(float x)
 }
 
 static inline size_t pcs_bf16_steps(size_t k) { return (k + PCS_BF16_STEP - 1) / PCS_BF16_STEP; }
-/* Activations are tiles, [rows / 16][steps][16][32], those behind the last row and the last number zero. */
+/* Activations are tiles, [rows / 16][steps][16][32], those after the last row and the last number zero. */
 static inline uint64_t pcs_act_bf16_bytes(uint64_t m, size_t k)
 {
     return (m + PCS_BF16_TILE - 1) / PCS_BF16_TILE * pcs_bf16_steps(k) *

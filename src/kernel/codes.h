@@ -50,7 +50,7 @@ typedef struct pcs_codes_gemm_args {
 /* codes_depthwise: one or two rows of places of a depthwise convolution, channels last. Row j's place p has sums
  * first[c] + sum over a, e of rows[j * height + a][(p * stride - pad + e * dilation) * channels + c] w[a][e][c]; what
  * lies outside of `width`, and all of a row that is NULL, is zero_in. w: by groups of 16 channels, [kernel
- * width][height / 4][16][4], zero behind the last row: four rows of a place stand next to one another. Arrays by c are
+ * width][height / 4][16][4], zero after the last row: four rows of a place stand next to one another. Arrays by c are
  * padded to 64. */
 typedef struct pcs_codes_depthwise_args {
     const uint8_t *const *rows;

@@ -17,7 +17,7 @@ enum { PCS_INT8_STEP = 64, PCS_INT8_ROWS = 16, PCS_INT8_TILE = PCS_INT8_STEP * P
 
 static inline size_t pcs_int8_steps(size_t k) { return (k + PCS_INT8_STEP - 1) / PCS_INT8_STEP; }
 
-/* Activations: codes as tiles, [rows / 16][steps][16][64], those behind the last row and the last number zero; of each
+/* Activations: codes as tiles, [rows / 16][steps][16][64], those after the last row and the last number zero; of each
  * row, in whole tiles, too, the scale and the sum of its codes. */
 typedef struct pcs_act_int8 { int8_t *q; float *d; int32_t *sum; } pcs_act_int8;
 

@@ -26,8 +26,8 @@ static inline size_t pcs_chunks(size_t k) { return (k + PCS_CHUNK - 1) / PCS_CHU
 static inline size_t pcs_tiles(size_t m) { return (m + PCS_TILE - 1) / PCS_TILE; }
 
 /* Activations in int8: groups of 32 with a scale, and d * sum(q) of every 16. Rows are padded with
- * zeros to whole chunks. For mp the same once more, interleaved by tiles of tokens, those behind the end zero: what
- * 12 tokens have for one k lies together. */
+ * zeros to whole chunks. The kernel mp reads a second copy, in which the numbers that the 12 tokens of a tile have for
+ * the same k lie together; tokens that the last tile lacks are zeros. */
 typedef struct pcs_act {
     int8_t *q;    /* [m][chunks * 256]                       */
     float *d;     /* [m][chunks * 8]                         */

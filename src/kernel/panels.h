@@ -7,6 +7,18 @@
  * of four bytes, so that a line holds 16 rows, one register multiplies them by four activations that are broadcast,
  * and nothing is summed across lanes. Two fields of which a kernel needs a unit each at a time take turns, line by
  * line. So bytes lie in the order in which they are needed, and reading is one stream for the machine's prefetcher.
+ *
+ * A piece of Q4_0, which has two blocks of 32 weights of each row (18 bytes: an f16 and 16 bytes of codes), in lines
+ * of 64 bytes; d is a block's scale, c0..3 are its first four bytes of codes, and so on:
+ *
+ *      0  | d of block 0: row 0, row 1, ... row 15 | d of block 1: row 0, row 1, ... row 15 |   the short field
+ *     64  | c0..3 of row 0 | c0..3 of row 1 | c0..3 of row 2 |  ...       | c0..3 of row 15 |   block 0
+ *    128  | c4..7 of row 0 | c4..7 of row 1 |  ...                        | c4..7 of row 15 |
+ *    192  | c8..11 of row 0 |  ...                                        | c8..11 of row 15 |
+ *    256  | c12..15 of row 0 |  ...                                       | c12..15 of row 15 |
+ *    320  | the same four lines of block 1                                                  |
+ *    576  | the next piece
+ *
  * A panel is its rows' bytes in another order, but for rows and blocks that are not there, which are zero, and for a
  * format that has other bytes for the same codes there (recode, form). */
 #ifndef PCS_PANELS_H
@@ -50,7 +62,7 @@ static inline size_t pcs_panel_piece(const pcs_format *f)
     return most;
 }
 /* Where blocks are: blocks of a piece (1 << shift); bytes of a piece, of its lines of short fields, and of a block
- * behind them; bytes to each field, from the piece on, from block to block, and from unit to unit. */
+ * after them; bytes to each field, from the piece on, from block to block, and from unit to unit. */
 typedef struct {
     size_t piece, shift, bytes, lines, block, at[PCS_FIELDS], step[PCS_FIELDS], unit[PCS_FIELDS];
 } pcs_panel_layout;

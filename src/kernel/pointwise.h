@@ -46,7 +46,7 @@ PCS_INLINE void pcs_softmax_loop(const pcs_softmax_args *a)
         PCS_LANES(l, step) tops[l] = tops[l + step] > tops[l] ? tops[l + step] : tops[l];
     const float top = tops[0];
     for (size_t j = 0; j < whole; j += 16) pcs_exp16(s + j, top);
-    pcs_exp16(tail, top); /* 0 behind the last */
+    pcs_exp16(tail, top); /* 0 after the last */
     for (size_t l = 0; l < rest; l++) s[whole + l] = tail[l];
     size_t j = 0;
     for (; j < head; j++) lane[16 - lead + j] += s[j];

@@ -4,7 +4,7 @@
 
 #include "kernel/kernel.h"
 
-/* A row unpacked into scratch: codes [chunks * 256], d and m [chunks * 16], zero behind the end. */
+/* A row unpacked into scratch: codes [chunks * 256], d and m [chunks * 16], zero after the end. */
 typedef struct { int8_t *q; float *d, *m; } pcs_row;
 
 static inline pcs_row pcs_row_in(void *scratch, size_t k)

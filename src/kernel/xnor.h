@@ -13,7 +13,7 @@ static inline size_t pcs_xnor_words(size_t k) { return (k + 31) / 32; }
 typedef struct pcs_xnor_args {
     const uint8_t *w;
     size_t row_bytes, k, begin, end, m;
-    const uint32_t *x;  /* [m][words]; bits behind the last number are 0 */
+    const uint32_t *x;  /* [m][words]; bits after the last number are 0 */
     const float *scale; /* [m] */
     float *y;           /* [m][ldy] */
     size_t ldy;

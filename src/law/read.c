@@ -94,7 +94,7 @@ static precis_status equals(pcs_law_text_at *t)
 const char *const pcs_standings[PCS_STANDINGS] = { "unknown", "unverified", "secondary",
                                                    "primary", "derived",    "verified" };
 
-/* Words behind a parameter's value. */
+/* Words after a parameter's value. */
 static precis_status attributes(precis_law *l, pcs_law_text_at *t, pcs_param *p)
 {
     char buf[64];

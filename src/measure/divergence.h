@@ -20,7 +20,7 @@ typedef struct pcs_reference {
     uint32_t width, vocabulary;
 } pcs_reference;
 
-/* The first `tokens` of a text, and values behind which states are kept; cuts must outlive the reference. */
+/* The first `tokens` of a text, and values after which states are kept; cuts must outlive the reference. */
 typedef struct pcs_reference_text {
     const pcs_windows *text;
     uint64_t tokens;

@@ -15,7 +15,7 @@ enum { PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE 
 enum { REST_LEAST = 1024, TOKENS_FAST = 512 };
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
-/* Share of a run that is behind a cut. */
+/* Share of a run that is after a cut. */
 static double share_behind(const pcs_profiler *r, size_t cuts) { return 1.0 - (double)cuts / (double)(r->n_cuts + 1); }
 
 static bool has_probe(const pcs_profiler *r, const char *tensor, const pcs_format *f)

@@ -45,7 +45,7 @@ static size_t field_of(const pcs_format *f, const pcs_number *k)
     return PCS_FIELDS;
 }
 
-/* Of a panel: 16 rows' numbers of a block lie together, and those of the next block behind them where steps say so. */
+/* Of a panel: 16 rows' numbers of a block lie together, and those of the next block after them where steps say so. */
 static bool field_doubtful(const pcs_panel_layout *o, const pcs_number *n, size_t i, size_t blocks,
                            const uint8_t *first)
 {

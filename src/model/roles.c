@@ -53,7 +53,7 @@ static bool matches(const char *s, size_t n, const char *pattern)
     return (before || after || len == n) && !memcmp(before ? s + n - len : s, pattern, len);
 }
 
-/* What follows "blk.12." at the beginning of a name or behind a dot ("enc.blk.12."); NULL: it is in no layer. Only a
+/* What follows "blk.12." at the beginning of a name or after a dot ("enc.blk.12."); NULL: it is in no layer. Only a
  * name that begins with it has a layer of the model's own count. */
 static const char *in_layer(const char *name, int *layer)
 {

@@ -36,11 +36,11 @@ struct precis_profile {
     /* the tokens of the whole plans, in windows; NULL: it was neither measured by this process nor kept by one */
     const int32_t *ids;
     const uint32_t *lengths;
-    size_t n_windows, n_rest; /* of the whole plans; behind them, what a method coded the probes from */
+    size_t n_windows, n_rest; /* of the whole plans; after them, what a method coded the probes from */
 };
 
 precis_status pcs_profile_new(precis_ctx *ctx, precis_profile **out);
-/* The tokens, copied: `lengths` of n windows and of `rest` others behind them, whose ids follow one another. */
+/* The tokens, copied: `lengths` of n windows and of `rest` others after them, whose ids follow one another. */
 precis_status pcs_profile_set_text(precis_profile *p, const uint32_t *lengths, size_t n, size_t rest,
                                    const int32_t *ids);
 /* As JSON, and back: every bit of its numbers. */

@@ -21,7 +21,7 @@ static const struct { const char *name, *weights, *activations; int fixed; } pre
     { "NF4A16", "NF4", NULL, 0 },
 };
 
-/* A number of bits behind a letter. */
+/* A number of bits after a letter. */
 static bool bits(const char **s, const char *letters, int *out)
 {
     const size_t n = strlen(letters);

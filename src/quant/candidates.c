@@ -18,7 +18,7 @@ bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const char *method,
     return 8 * (double)bytes < bits * pcs_quantizable_weights(m);
 }
 
-/* Without types behind the first that cannot hold the tensor's numbers. */
+/* Without types after the first that cannot hold the tensor's numbers. */
 static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **types, size_t *n)
 {
     size_t kept = 1;

@@ -69,7 +69,7 @@ static double less_dot(const factoring *j, const double *row, const double *othe
     return row[c] - sum;
 }
 
-/* Rows behind the block, by its triangle. */
+/* Rows after the block, by its triangle. */
 static void solve_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;

@@ -146,8 +146,8 @@ static precis_status code_layer(gptq *g, const layer *l, uint32_t number)
     return st;
 }
 
-/* What makes the logits is coded last, from what it reads behind the coded layers, by parts of its rows: nothing comes
- * behind it that would have to see the numbers. Where it cannot be coded so, it takes search, as it would without. */
+/* What makes the logits is coded last, from what it reads after the coded layers, by parts of its rows: nothing comes
+ * after it that would have to see the numbers. Where it cannot be coded so, it takes search, as it would without. */
 static precis_status code_head(gptq *g, const layer *l)
 {
     pcs_work *w = g->w;

@@ -46,7 +46,7 @@ struct pcs_gptq_run {
     pcs_latent *latents;      /* of the layer in work, where somebody refines */
     size_t n_latents;
     pcs_spill states;         /* of all windows at the end of the layers that are done */
-    float *hidden;            /* its data; where somebody refines, behind it the states of the net as it was */
+    float *hidden;            /* its data; where somebody refines, after it the states of the net as it was */
     pcs_gptq_between between; /* where the next pass over the layer in work begins */
     struct held *held;        /* weights that are F32 while their layer is in work */
     size_t n_held;
@@ -106,7 +106,7 @@ precis_status pcs_gptq_code_part(gptq *g, size_t index, const pcs_gptq_part *p, 
 precis_status pcs_gptq_code_apart(gptq *g, size_t index, const pcs_gptq_part *p, pcs_encoded *e, pcs_row_loss *loss);
 /* What the next layer will see of a sample. */
 void pcs_gptq_keep_state(gptq *g, const pcs_gptq_layer *l, const pcs_sample *at);
-/* A layer, or (l->out < 0) what is behind the last, as each of g->w->variants has it: gptq_variants.c. */
+/* A layer, or (l->out < 0) what is after the last, as each of g->w->variants has it: gptq_variants.c. */
 precis_status pcs_gptq_variants(gptq *g, const pcs_gptq_layer *l);
 /* Weights that will be coded stand in the net as F32; then the tensors are again what they were. */
 precis_status pcs_gptq_announce(gptq *g);
@@ -114,7 +114,7 @@ void pcs_gptq_withdraw(gptq *g);
 /* The weights that nodes [first, end) read, as F32 that is written over; and no longer. */
 precis_status pcs_gptq_hold_layer(gptq *g, size_t first_node, size_t end_node);
 void pcs_gptq_release(gptq *g);
-/* What earlier runs have coded, and the states behind their last layer; and what this one has. */
+/* What earlier runs have coded, and the states after their last layer; and what this one has. */
 precis_status pcs_gptq_resume_layers(gptq *g, uint32_t *done);
 precis_status pcs_gptq_keep_layer(gptq *g, size_t first_node, size_t end_node, uint32_t layers);
 
@@ -123,7 +123,7 @@ precis_status pcs_gptq_refined(pcs_work *w, const pcs_refiner *refiner);
 /* Every sample from the beginning of the layer, whose states are given, up to (not with) a step, then `after` of it. */
 precis_status pcs_gptq_run_to(gptq *g, const pcs_gptq_layer *l, const float *states, size_t to,
                               precis_status (*after)(void *user, const pcs_sample *at), void *user);
-/* The same from g->hidden, or from where the pass before it ended: gptq_between.c. Then the layer changes behind that
+/* The same from g->hidden, or from where the pass before it ended: gptq_between.c. Then the layer changes after that
  * place alone, until that is forgotten. */
 precis_status pcs_gptq_run_on(gptq *g, const pcs_gptq_layer *l, size_t to,
                               precis_status (*after)(void *user, const pcs_sample *at), void *user);

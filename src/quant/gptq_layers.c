@@ -131,7 +131,7 @@ void pcs_gptq_drop_latent(gptq *g)
     pcs_free(g->w->ctx, l->zero);
 }
 
-/* What earlier runs have coded, and the states behind their last layer. */
+/* What earlier runs have coded, and the states after their last layer. */
 precis_status pcs_gptq_resume_layers(gptq *g, uint32_t *done)
 {
     pcs_work *w = g->w;
@@ -153,7 +153,7 @@ precis_status pcs_gptq_resume_layers(gptq *g, uint32_t *done)
     return st;
 }
 
-/* The layer's tensors, then the states behind it. */
+/* The layer's tensors, then the states after it. */
 precis_status pcs_gptq_keep_layer(gptq *g, size_t first_node, size_t end_node, uint32_t layers)
 {
     pcs_work *w = g->w;

@@ -53,7 +53,7 @@ static bool factor_upper(double *h, size_t n)
     return true;
 }
 
-/* U = R^-1, upper, so that H^-1 = U^T U: what the columns behind one take over from its loss. */
+/* U = R^-1, upper, so that H^-1 = U^T U: what the columns after one take over from its loss. */
 static void invert(const double *r, double *u, size_t n)
 {
     for (size_t c = 0; c < n; c++)
@@ -83,7 +83,7 @@ static void hessian(const pcs_pruned *p, double *h)
 /* What rows are swept by: U [k][k], and `out` that go of each group of `of`. */
 typedef struct { const double *u; size_t k, out, of; } sweeping;
 
-/* One row: the mask of a group when the sweep comes to it, and the loss of each column spread over those behind it. */
+/* One row: the mask of a group when the sweep comes to it, and the loss of each column spread over those after it. */
 static void sweep(const sweeping *s, double *w, double *score, uint8_t *mask)
 {
     const double *u = s->u;

@@ -98,7 +98,7 @@ bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *
 /* What coding loses: weighted squares of the error, and of the weights. */
 typedef struct pcs_row_loss { double err, norm; } pcs_row_loss;
 static inline double pcs_relative(const pcs_row_loss *l) { return l->norm > 0 ? l->err / l->norm : 0; }
-/* Where a row goes. scratch: 2 n floats and what kernels read behind them. */
+/* Where a row goes. scratch: 2 n floats and what kernels read after them. */
 typedef struct pcs_row_out { float *scratch; uint8_t *dst; } pcs_row_out;
 /* Encode one row as the job's type with the method (bytes are kept when the type stays the same). false, and an
  * infinite error: a number of it is not finite, or beyond the type's scales. */

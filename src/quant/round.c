@@ -27,7 +27,7 @@ typedef struct {
     float *numbers;   /* [rows][n], which the nets read */
     size_t groups;    /* of a row */
     float *a, *b, *first_a, *first_b;
-    float *first_u, *last; /* [rows][n] and all of a and b behind it */
+    float *first_u, *last; /* [rows][n] and all of a and b after it */
 } matrix;
 
 typedef struct {
@@ -522,7 +522,7 @@ static precis_status keep_target(void *user, const pcs_sample *at)
     return PRECIS_OK;
 }
 
-/* What the layer makes where nothing is coded: its states lie behind those of the coded net. */
+/* What the layer makes where nothing is coded: its states lie after those of the coded net. */
 static precis_status before(gptq *g, const pcs_gptq_layer *l)
 {
     float *states = g->hidden + (size_t)g->samples.n_rows * g->r->lm.width;

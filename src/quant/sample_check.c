@@ -9,7 +9,7 @@ enum { GRAM = 12 }; /* tokens of a repetition: chance does not repeat so many */
 #define SCRIPT_KNOWN 0.15 /* of the vocabulary */
 #define SCRIPT_USED 0.2   /* of a window that is written in it */
 
-/* Positions of a window behind which the last GRAM tokens have stood before. */
+/* Positions of a window after which the last GRAM tokens have stood before. */
 static size_t repeated(const int32_t *ids, size_t n)
 {
     size_t count = 0;
@@ -49,7 +49,7 @@ static bool is_other_script(precis_tokenizer *t, int32_t id)
     return false;
 }
 
-/* Are scripts beside Latin's a good part of the vocabulary, and no window is written in one? The token behind BOS is
+/* Are scripts beside Latin's a good part of the vocabulary, and no window is written in one? The token after BOS is
  * drawn from the whole vocabulary, so that a model of many languages begins in many. */
 static bool is_one_script(precis_tokenizer *t, const pcs_windows *w)
 {

@@ -1,7 +1,7 @@
 /* sampled.c - text that a model makes for its own calibration (Liu et al. 2023, LLM-QAT, section 3.1, where a random
- * token stands behind BOS): BOS or, without one, a random token, then samples at temperature 1 from the whole
+ * token stands after BOS): BOS or, without one, a random token, then samples at temperature 1 from the whole
  * distribution. A cut of it (top-k 64) costs: GPTQ of gutenberg-7m to 2 bits, KL 0.092 instead of 0.084. A random token
- * behind BOS (three bits and a half: 0.00284 instead of 0.00271) and a temperature of 0.9 (0.00318) do, too. */
+ * after BOS (three bits and a half: 0.00284 instead of 0.00271) and a temperature of 0.9 (0.00318) do, too. */
 #include "precis/session.h"
 #include "precis/text.h"
 #include "quant/methods.h"

@@ -85,7 +85,7 @@ typedef struct pcs_samples_pass {
     /* Either may be NULL. before: nothing is bound yet; after: values of the run are there. */
     precis_status (*before)(void *user, const pcs_sample *sample);
     precis_status (*after)(void *user, const pcs_sample *sample);
-    /* Of a part: behind the preamble, to write values that the steps read; or NULL. */
+    /* Of a part: after the preamble, to write values that the steps read; or NULL. */
     precis_status (*enter)(void *user, const pcs_sample *sample);
     void *user;
 } pcs_samples_pass;

@@ -14,7 +14,7 @@ typedef struct pcs_scale_group {
     int64_t width;
 } pcs_scale_group;
 
-/* Group number i of a layer; false when there is none. `inner`: those behind a linear layer too. */
+/* Group number i of a layer; false when there is none. `inner`: those after a linear layer too. */
 bool pcs_scale_group_at(const precis_model *m, int layer, size_t i, bool inner, pcs_scale_group *g);
 /* Producer / s, weights * s by column. */
 precis_status pcs_scale_apply(pcs_work *w, const pcs_scale_group *g, const float *s);

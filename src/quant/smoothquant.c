@@ -1,4 +1,4 @@
-/* smoothquant - s = max|x|^alpha / max|w|^(1 - alpha) per input channel, from norms into the weights behind them (Xiao
+/* smoothquant - s = max|x|^alpha / max|w|^(1 - alpha) per input channel, from norms into the weights after them (Xiao
  * et al. 2022, equation 4). */
 #include "base/fmath.h"
 #include "quant/scaling.h"

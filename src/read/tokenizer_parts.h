@@ -18,7 +18,7 @@ typedef struct pcs_tok_parts {
     bool nfc, ignore_merges, byte_fallback, fuse_unk;
     bool prefix, squeeze, marks,
         bert; /* a blank before the text; blanks in a row are one; blanks are U+2581; BERT's normalizer */
-    int64_t first, last; /* tokens that the post-processor puts before and behind a text; -1: none */
+    int64_t first, last; /* tokens that the post-processor puts before and after a text; -1: none */
 } pcs_tok_parts;
 
 /* PRECIS_EUNSUPPORTED names the part and key that neither GGUF nor precis has. */

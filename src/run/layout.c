@@ -97,7 +97,7 @@ static void *open_places(precis_ctx *ctx, places *p, size_t n, int32_t end)
 
 /* ---- offsets ------------------------------------------------------------------------------------------ */
 
-/* One behind another, as all are alive. */
+/* One after another, as all are alive. */
 static uint64_t in_a_row(pcs_span *spans, size_t n)
 {
     uint64_t at = 0;

@@ -131,7 +131,7 @@ static bool all_constant(const precis_program *p, const pcs_node *n)
     return true;
 }
 
-/* The copy of a value for kernels, made by a step of its own on first use. acts: of each value, PCS_ACT behind
+/* The copy of a value for kernels, made by a step of its own on first use. acts: of each value, PCS_ACT after
  * others. */
 static int32_t act_of(precis_program *p, int32_t x, pcs_dtype dtype, int32_t *acts)
 {
@@ -234,7 +234,7 @@ static precis_status open_caches(precis_program *p, const pcs_kv_type *const *ty
     return st;
 }
 
-/* All pages, one behind another, for those that take none themselves. */
+/* All pages, one after another, for those that take none themselves. */
 static precis_status take_all(pcs_pages *pages)
 {
     precis_status st = pcs_pages_reserve(pages);
@@ -265,7 +265,7 @@ static precis_status open_states(precis_program *p, const pcs_program_options *o
     return st;
 }
 
-/* Nodes that lead to what a multiplication reads. Taps on experts lie behind them, so these are made, too. */
+/* Nodes that lead to what a multiplication reads. Taps on experts lie after them, so these are made, too. */
 static void mark_inputs(const precis_graph *g, bool *needed, bool *read)
 {
     for (size_t i = g->n_nodes; i-- > 0;) {

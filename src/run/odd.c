@@ -1,6 +1,6 @@
 /* odd.c - outputs that are not finite: they are refused, never handed on, and why is found out.
  *
- * The first call looks at the weights that it reads (look.c), and what it does not read is looked at behind it, in the
+ * The first call looks at the weights that it reads (look.c), and what it does not read is looked at after it, in the
  * background where weights are packed there, too: what is found ends the next call. Outputs are looked at in every
  * call; only when one is odd is the call done anew, with a look at every value. */
 #define _DEFAULT_SOURCE /* gettid */

@@ -139,7 +139,7 @@ static void collect(pcs_packing *k)
     }
 }
 
-/* Memory for all panels, one behind the other: reading from large pages is a tenth faster, and most weights of a
+/* Memory for all panels, one after the other: reading from large pages is a tenth faster, and most weights of a
  * small model are smaller than one. */
 static precis_status allot(precis_ctx *ctx, pcs_packing *k)
 {

@@ -7,7 +7,7 @@
 
 /* What flows back to a value. */
 typedef struct {
-    bool needs;   /* something wanted lies behind it, or it is wanted itself */
+    bool needs;   /* something wanted lies after it, or it is wanted itself */
     bool reached; /* the loss lies before it */
     bool stays;   /* wanted: in memory of its own, until the next run */
     int32_t first, last; /* reverse steps that write it first, and read it */

@@ -261,7 +261,7 @@ static void take_back(precis_runner *r, const precis_row *rows, uint32_t taken, 
         if (rows[i].position < r->lengths[rows[i].sequence]) precis_runner_drop(r, rows[i].sequence, rows[i].position);
 }
 
-/* The call is done: pages that it wrote into are the sequences', and those behind their new ends are not. */
+/* The call is done: pages that it wrote into are the sequences', and those after their new ends are not. */
 static void commit(precis_runner *r, const precis_row *rows, uint32_t n)
 {
     pcs_pages_commit(&r->program->pages);

@@ -42,7 +42,7 @@ typedef struct pcs_text_rows {
 } pcs_text_rows;
 precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text);
 /* Looks at the model's weights (odd.c): the first call looks at those that it reads, and what is left is looked at
- * behind it, by a thread of its own where `beside`. Before a call: what was found so far; now: all of it, at once. */
+ * after it, by a thread of its own where `beside`. Before a call: what was found so far; now: all of it, at once. */
 precis_status pcs_behind_open(precis_runner *r, bool beside);
 precis_status pcs_behind_ask(precis_runner *r);
 precis_status pcs_behind_now(precis_runner *r);

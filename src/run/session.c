@@ -254,7 +254,7 @@ static bool stops_at(const precis_session *s, int32_t id)
     return false;
 }
 
-/* The token behind all that was read, and what becomes of the answer with it. */
+/* The token after all that was read, and what becomes of the answer with it. */
 static precis_status choose(precis_session *s, const float *logits, precis_token *out)
 {
     precis_status st = PRECIS_OK;
@@ -392,7 +392,7 @@ precis_status precis_session_run(precis_session *const *s, size_t n, precis_toke
     return st;
 }
 
-/* The text ends behind n tokens again, after a turn that failed. */
+/* The text ends after n tokens again, after a turn that failed. */
 static void shorten(precis_session *s, uint32_t n)
 {
     s->n = n;
@@ -401,7 +401,7 @@ static void shorten(precis_session *s, uint32_t n)
     begin_answer(s);
 }
 
-/* What the chat has to say next is the session's text, behind it stand n tokens of an answer that goes on. */
+/* What the chat has to say next is the session's text, after it stand n tokens of an answer that goes on. */
 static precis_status read_turn(precis_session *s, precis_chat *chat, const int32_t *said, size_t n_said, bool *follows)
 {
     precis_chat_text next = { .follows = 0 };
@@ -453,7 +453,7 @@ static precis_status forget_turns(precis_session *s, precis_chat *chat, size_t m
     }
 }
 
-/* The context is full in the middle of an answer: what may be forgotten is, and the answer goes on behind the rest.
+/* The context is full in the middle of an answer: what may be forgotten is, and the answer goes on after the rest.
  * `text` takes what has been answered. */
 static precis_status go_on(precis_session *s, precis_chat *chat, pcs_buf *text, size_t *forgotten)
 {

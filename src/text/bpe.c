@@ -60,7 +60,7 @@ typedef struct {
     size_t fresh;  /* the first pair that is not in the heap yet */
 } work;
 
-/* Room for `more` items behind *n. */
+/* Room for `more` items after *n. */
 static bool grow_list(precis_ctx *ctx, void **items, size_t n, size_t *cap, size_t more, size_t size)
 {
     if (n + more <= *cap) return true;

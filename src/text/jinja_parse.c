@@ -1,5 +1,5 @@
 /* jinja_parse.c - expressions of a template to a tree, with Jinja's precedence: or, and, not, comparisons, + -, ~, * /
- * // %, **, sign, then what stands behind a value: attributes, calls, filters, tests. Depth is bounded; nothing is
+ * // %, **, sign, then what stands after a value: attributes, calls, filters, tests. Depth is bounded; nothing is
  * copied but names and strings. */
 #include "text/jinja_parse.h"
 

@@ -2,7 +2,7 @@
  * 2016), in linear time.
  *
  * Pairs wait in one queue per rank. Pushes into a queue come in ascending position, but for few that a merge
- * makes behind its queue's end; those go to a heap. So a run of 16 million equal letters costs a queue
+ * makes after its queue's end; those go to a heap. So a run of 16 million equal letters costs a queue
  * operation per pair, not a logarithm. Short pieces, which are nearly all, are scanned directly. */
 #include "text/tokenizer.h"
 

@@ -7,7 +7,7 @@
  *   qwen2   the same with \p{N} for \p{N}{1,3}
  *   tekken  [^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
  *           with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] and L = [\p{Ll}\p{Lm}\p{Lo}\p{M}]
- *   gpt-4o  the same with \p{N}{1,3}, and (?i:'s|'t|'re|'ve|'m|'ll|'d)? behind the first and the second */
+ *   gpt-4o  the same with \p{N}{1,3}, and (?i:'s|'t|'re|'ve|'m|'ll|'d)? after the first and the second */
 #include "base/json.h"
 #include "text/tokenizer.h"
 

@@ -3,7 +3,7 @@
  *
  * The float net is read, or replayed, anew for each form of it that is trained or measured, and rebuilt node by node,
  * so that values and nodes have one number in all forms. In few bits a product's weights are rounded with the batch
- * norm behind it in them (w gamma / sqrt(variance + eps)); while its statistics are the batch's, the product is divided
+ * norm after it in them (w gamma / sqrt(variance + eps)); while its statistics are the batch's, the product is divided
  * by that factor again before they are taken (torch's ConvBn), and once they are frozen the norm is the weights and a
  * bias, as it is in the file. */
 #ifndef PCS_TRAIN_ARRAYS_H
@@ -31,7 +31,7 @@ typedef struct pcs_array_norm {
     size_t gamma, beta, mean, variance;
     double eps;
     bool folded; /* it is a layer's */
-    bool merged; /* of the form that stands: it is in that layer's weights, or right behind its product */
+    bool merged; /* of the form that stands: it is in that layer's weights, or right after its product */
     precis_value means, variances; /* of the batch; -1: this form takes none */
 } pcs_array_norm;
 

@@ -230,7 +230,7 @@ static precis_status layer(form *f, const pcs_node *old, pcs_array_layer *l, pre
         w = two(f, of, "with_norm", "mul",
                 (precis_value[]){ w, along(f, of, factor, f->g->values[w].dims, l->axis) });
     }
-    const bool apart = n && !f->frozen; /* the batch's statistics, behind the product divided by the factor */
+    const bool apart = n && !f->frozen; /* the batch's statistics, after the product divided by the factor */
     if (n && !apart) bias = folded_bias(f, l, n, factor);
     else if (l->bias != PCS_NO_PARAMETER) bias = value_of(f, l->bias);
     precis_value in[3] = { f->map[old->in[0]], -1, -1 };

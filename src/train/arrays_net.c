@@ -46,7 +46,7 @@ static precis_value activation(stack *s, const char *name, const char *op, preci
     return precis_module_layer(s->m, name, op, of && of->name ? single : NULL, 1, &x);
 }
 
-/* What lies behind a layer's product. */
+/* What lies after a layer's product. */
 static precis_value behind(stack *s, const pcs_train_layer *l, const char *name, precis_value x)
 {
     char own[40];

@@ -122,7 +122,7 @@ static precis_status add_layer(pcs_train_run *t, const precis_graph *g, size_t i
     return st;
 }
 
-/* Vectors of ops that are no products: a bias added behind one, a layer norm's gain and shift. */
+/* Vectors of ops that are no products: a bias added after one, a layer norm's gain and shift. */
 static precis_status add_vectors(pcs_train_run *t, const precis_graph *g, const pcs_node *n)
 {
     size_t at;

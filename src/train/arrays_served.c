@@ -91,7 +91,7 @@ static precis_value decoded(serving *s, const char *of, const pcs_value *like, c
     return made_of(s, of, "dequantized", "from_codes", NULL, in);
 }
 
-/* A pair behind a value: codes and back. */
+/* A pair after a value: codes and back. */
 static precis_value pair(serving *s, const pcs_array_code *c, const char *of, precis_value v)
 {
     const pcs_trained *all = s->t->s.llama.parameters;

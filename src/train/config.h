@@ -31,7 +31,7 @@ typedef struct pcs_train_quant {
 /* A net of arrays: a file's (pcs_train_config.from), or these layers. */
 typedef struct pcs_train_layer {
     bool linear, norm;
-    int64_t out, kernel, stride, pad, groups, pool; /* pool: windows of the largest behind it; 0: none */
+    int64_t out, kernel, stride, pad, groups, pool; /* pool: windows of the largest after it; 0: none */
     const char *activation; /* an op of one operand; NULL: none */
 } pcs_train_layer;
 
@@ -69,7 +69,7 @@ typedef struct pcs_train_config {
     const pcs_schedule *schedule;
     pcs_schedule_settings rates;
     uint64_t seed;
-    double decay_until; /* the share of steps behind which weights do not decay any more */
+    double decay_until; /* the share of steps after which weights do not decay any more */
     const char *from;   /* a model's file to begin with; NULL: random numbers */
     const char *teacher; /* a model's file that is learned from; model.temperature and model.distill say how; or NULL */
     double alpha;        /* of adapters of model.rank */

@@ -13,7 +13,7 @@ typedef struct {
     pcs_arena keys;
 } reading;
 
-/* A text's tokens behind those that are there. */
+/* A text's tokens after those that are there. */
 static precis_status add_tokens(reading *r, const char *text, size_t len, int32_t **to, size_t *n, size_t *count)
 {
     precis_ctx *ctx = r->d->ctx;

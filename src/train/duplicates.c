@@ -5,7 +5,7 @@
 
 static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-/* Where the paragraph at text ends: behind the blank lines that follow it. */
+/* Where the paragraph at text ends: after the blank lines that follow it. */
 static size_t paragraph(const char *text, size_t n)
 {
     size_t i = 0;

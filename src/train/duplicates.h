@@ -8,7 +8,7 @@ typedef struct pcs_duplicates {
     uint64_t paragraphs, again, bytes;
 } pcs_duplicates; /* bytes: of those that came again */
 
-/* Drops from a text, in place, each paragraph (up to and with the blank lines behind it) whose words were seen before,
+/* Drops from a text, in place, each paragraph (up to and with the blank lines after it) whose words were seen before,
  * in this text or in another; blanks and line ends do not count. Those of less than 32 letters stay: titles and "The
  * end" are no copies. seen: hashes of 128 bits, owned by the caller. PRECIS_ENOMEM. */
 precis_status pcs_drop_duplicates(pcs_map *seen, pcs_arena *keys, char *text, size_t *n, pcs_duplicates *d);

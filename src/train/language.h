@@ -3,7 +3,7 @@
  *
  * p(x | h) = .05 Zipf + .25 p1 + .30 p2 + .30 p3 + .10 copy. p_k(. | the last k symbols): 4 successors with weights ~
  * 1/(j + 1), drawn by a hash of (seed, k, context, j) through Zipf's inverse distribution: there is no table. copy: the
- * symbol behind the last occurrence of the last two symbols, a Zipf draw where there is none. */
+ * symbol after the last occurrence of the last two symbols, a Zipf draw where there is none. */
 #ifndef PCS_LANGUAGE_H
 #define PCS_LANGUAGE_H
 

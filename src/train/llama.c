@@ -274,7 +274,7 @@ static input into(build *b, const char *what, precis_value x, int64_t k)
             make(b, name, "hadamard", PRECIS_ATTRS(precis_attr_int("dim", pcs_turned_by(k))), 1, &x);
     }
     pcs_trained *r = NULL;
-    for (size_t i = 0; i < b->l->n && !r; i++) { /* ranges stand behind the weights */
+    for (size_t i = 0; i < b->l->n && !r; i++) { /* ranges stand after the weights */
         char name[64];
         pcs_trained *p = &b->l->parameters[i];
         snprintf(name, sizeof name, "range:blk.%lld.%.40s", (long long)b->layer, what);
@@ -459,7 +459,7 @@ void pcs_llama_build(pcs_llama *l, precis_graph *g, const pcs_llama_config *conf
     b.layer = -1;
     x = norm(&b, "output_norm", x, 0);
     const precis_value head = used(&b, c->untied ? "output" : "token_embd");
-    const char *as = c->compute ? c->compute->head : NULL; /* its place is behind all layers' */
+    const char *as = c->compute ? c->compute->head : NULL; /* its place is after all layers' */
     l->logits = as ? make(&b, "logits", "matmul_low",
                           PRECIS_ATTRS(precis_attr_text("as", as), precis_attr_int("place", b.products)), 3,
                           (precis_value[]){ x, head, l->draw })

@@ -83,7 +83,7 @@ precis_status pcs_llama_open(precis_ctx *ctx, pcs_llama *l, const pcs_llama_conf
  * (trained; the rest is fixed then). PRECIS_ENOMEM. */
 precis_status pcs_llama_add_ranges(precis_ctx *ctx, pcs_llama *l, const pcs_llama_config *c);
 precis_status pcs_llama_add_adapters(precis_ctx *ctx, pcs_llama *l, const pcs_llama_config *c);
-/* A parameter of its own name, behind the others; NULL: no memory. rows 0: a vector. */
+/* A parameter of its own name, after the others; NULL: no memory. rows 0: a vector. */
 pcs_trained *pcs_llama_push(precis_ctx *ctx, pcs_llama *l, int64_t rows, int64_t columns);
 void pcs_llama_close(precis_ctx *ctx, pcs_llama *l);
 pcs_trained *pcs_llama_parameter(const pcs_llama *l, const char *name);

@@ -9,7 +9,7 @@ static double constant(const pcs_schedule_settings *s, uint64_t t)
     return 1;
 }
 
-/* The part of the way behind the warm-up that is gone after step t. */
+/* The part of the way after the warm-up that is gone after step t. */
 static double gone(const pcs_schedule_settings *s, uint64_t t)
 {
     const double way = (double)s->steps - (double)s->warmup, at = (double)t + 1 - (double)s->warmup;

@@ -12,7 +12,7 @@ typedef struct pcs_schedule_settings {
 
 typedef struct pcs_schedule {
     const char *name;
-    /* The share of lr in step t, from 0 on, behind the warm-up. */
+    /* The share of lr in step t, from 0 on, after the warm-up. */
     double (*share)(const pcs_schedule_settings *s, uint64_t t);
 } pcs_schedule;
 

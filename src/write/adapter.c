@@ -109,7 +109,7 @@ static precis_status merge_into(adapter *d, pcs_tensor *w, size_t first, size_t 
     return PRECIS_OK;
 }
 
-/* PEFT's alpha_pattern: the first key that is the module's name, or its end behind a dot. */
+/* PEFT's alpha_pattern: the first key that is the module's name, or its end after a dot. */
 static precis_status alpha_of(adapter *d, const char *module, double *alpha)
 {
     pcs_json j;

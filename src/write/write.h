@@ -61,7 +61,7 @@ precis_status pcs_out_commit(pcs_out *o);
 void pcs_out_close(pcs_out *o);
 /* A small file in one call. */
 precis_status pcs_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len);
-/* The part of a path behind its last slash. A file that waits gets its hidden name (for place.c). */
+/* The part of a path after its last slash. A file that waits gets its hidden name (for place.c). */
 const char *pcs_base_name(const char *path);
 precis_status pcs_out_hide(pcs_out *o);
 

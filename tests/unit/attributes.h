@@ -8,7 +8,7 @@
 
 static inline void test_attributes_end(precis_graph *g)
 {
-    for (int i = 0; i < 32; i++) memset(pcs_arena_alloc(&g->arena, 16, 1), 0xff, 16); /* what may lie behind them */
+    for (int i = 0; i < 32; i++) memset(pcs_arena_alloc(&g->arena, 16, 1), 0xff, 16); /* what may lie after them */
     for (size_t i = 0; i < g->n_nodes; i++)
         if (g->nodes[i].attr[pcs_op_attrs(g->nodes[i].op)].kind != PRECIS_ATTR_NONE)
             fail_msg("node %s (%s): its attributes have no end", g->nodes[i].name, g->nodes[i].op->name);

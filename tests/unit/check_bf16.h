@@ -1,4 +1,4 @@
-/* check_bf16.h - the arithmetic bf16 against its scalar rows; test_kernels.c includes it behind its helpers. */
+/* check_bf16.h - the arithmetic bf16 against its scalar rows; test_kernels.c includes it after its helpers. */
 #ifndef PCS_TEST_CHECK_BF16_H
 #define PCS_TEST_CHECK_BF16_H
 
@@ -6,7 +6,7 @@ extern const pcs_format pcs_format_f32;
 
 static uint16_t *make_act_bf16(size_t m, size_t k) { return aligned_alloc(64, pcs_act_bf16_bytes(m, k) + 64); }
 
-/* Rows that lie turned, with other numbers behind them, give what they give as they are. */
+/* Rows that lie turned, with other numbers after them, give what they give as they are. */
 static void turned_bf16(const pcs_kernel *act_kernel, const pcs_kernel *k, size_t n, size_t m)
 {
     enum { ROWS = 37, BESIDE = 5 };

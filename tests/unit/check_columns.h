@@ -1,4 +1,4 @@
-/* check_columns.h - arithmetic on columns against the scalar rows; test_kernels.c includes it behind its helpers. */
+/* check_columns.h - arithmetic on columns against the scalar rows; test_kernels.c includes it after its helpers. */
 #ifndef PCS_TEST_CHECK_COLUMNS_H
 #define PCS_TEST_CHECK_COLUMNS_H
 

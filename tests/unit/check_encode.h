@@ -1,4 +1,4 @@
-/* check_encode.h - kernels encode, fit and error against the scalar rows; test_kernels.c includes it behind its
+/* check_encode.h - kernels encode, fit and error against the scalar rows; test_kernels.c includes it after its
  * helpers. */
 #ifndef PCS_TEST_CHECK_ENCODE_H
 #define PCS_TEST_CHECK_ENCODE_H

@@ -1,4 +1,4 @@
-/* check_int8.h - the arithmetic int8 against its definition and its scalar rows; test_kernels.c includes it behind its
+/* check_int8.h - the arithmetic int8 against its definition and its scalar rows; test_kernels.c includes it after its
  * helpers. */
 #ifndef PCS_TEST_CHECK_INT8_H
 #define PCS_TEST_CHECK_INT8_H

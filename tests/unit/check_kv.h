@@ -1,4 +1,4 @@
-/* check_kv.h - kernels of attention's keys and values against the scalar rows; test_kernels.c includes it behind its
+/* check_kv.h - kernels of attention's keys and values against the scalar rows; test_kernels.c includes it after its
  * helpers. */
 static void check_unpack_kv(const pcs_kernel *k)
 {

@@ -1,4 +1,4 @@
-/* check_panels.h - panels of floats, and of bytes that become floats; test_kernels.c includes it behind its helpers. */
+/* check_panels.h - panels of floats, and of bytes that become floats; test_kernels.c includes it after its helpers. */
 #ifndef PCS_TEST_CHECK_PANELS_H
 #define PCS_TEST_CHECK_PANELS_H
 

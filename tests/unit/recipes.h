@@ -10,8 +10,8 @@
 /* What an input holds: F numbers of about `size`; A: such that are at least 0.15 from 0; P: positive; S: a step of
  * about `size`, positive; I: whole numbers below `most`, by turns; R: a route of `most` experts; Q: numbers of a
  * sequence, `most` rows each; T: positions in it; K: the dimensions of a shape; D: all different by 0.2, so that none
- * overtakes another; B: true and false by turns; Z: constants, ones and behind the first two `size`; G: a region,
- * zeros and behind the half ones. */
+ * overtakes another; B: true and false by turns; Z: constants, ones and after the first two `size`; G: a region,
+ * zeros and after the half ones. */
 typedef struct {
     char kind;
     uint32_t dims;

@@ -362,7 +362,7 @@ static void check_gemm_wide(const pcs_kernel *k)
     for (size_t m = 1; m <= 14; m++)
         for (size_t panels = 1; panels <= 6; panels++)
             for (size_t n = 1; n <= 80; n += 13)
-                /* Panels lie one behind another, or side by side, and are added to y, or not. */
+                /* Panels lie one after another, or side by side, and are added to y, or not. */
                 for (int layout = 0; layout < 4; layout++) {
                     const bool beside = layout & 1;
                     const size_t ldb = beside ? 16 * panels : 16, step = beside ? 16 : 16 * n, ldy = 16 * panels;

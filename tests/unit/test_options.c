@@ -1,6 +1,6 @@
-/* Options and results of a caller who was compiled against an older, shorter struct: what lies behind it is neither
- * read nor written. Each call gets its options in a struct that ends after the size, with bytes of another kind behind
- * it (a pointer or a number among them would be followed, or refused), and its result in one whose bytes behind the
+/* Options and results of a caller who was compiled against an older, shorter struct: what lies after it is neither
+ * read nor written. Each call gets its options in a struct that ends after the size, with bytes of another kind after
+ * it (a pointer or a number among them would be followed, or refused), and its result in one whose bytes after the
  * size must stay as they are. */
 #include "read/onnx_arrays.h"
 #include "read/onnx_net.h"

@@ -1,4 +1,4 @@
-/* Passes that fuse: what a graph prints behind each, and that its numbers stay what they were. */
+/* Passes that fuse: what a graph prints after each, and that its numbers stay what they were. */
 #include "graph/graph.h"
 #include "run/program.h"
 #include "attributes.h"
@@ -31,7 +31,7 @@ static void run_net(precis_ctx *ctx, precis_graph *g, precis_value in, precis_va
     precis_program_close(&p);
 }
 
-/* A net that `build` adds to, before and behind a pass. */
+/* A net that `build` adds to, before and after a pass. */
 static void check_pass(const char *pass, precis_value (*build)(precis_graph *g, precis_value x), const char *golden)
 {
     precis_ctx *ctx = test_ctx(2);

@@ -1,5 +1,5 @@
 /* nodes.c - two nets value by value. The reference runs whole; the net in codes runs whole, for what has come together,
- * and then step by step, each value put right behind its node, so that every node is fed with the float net's values
+ * and then step by step, each value put right after its node, so that every node is fed with the float net's values
  * and its error is its own. */
 #include "eval/net/nodes.h"
 
@@ -42,7 +42,7 @@ static uint32_t place(const precis_graph *g, precis_value v)
     return k;
 }
 
-/* How a net of other names has a value: files of precis call a value as its node, and where a node took in those behind
+/* How a net of other names has a value: files of precis call a value as its node, and where a node took in those after
  * it, as the last of them (named); the node itself has its first name (not named). Of several results the same one. */
 static precis_value find_node(const pcs_netfile_graph *q, const precis_graph *f, precis_value v, bool named)
 {
@@ -292,7 +292,7 @@ static void see_added(pcs_node_pair *p, const float *got, const float *x, uint64
     }
 }
 
-/* The net step by step, each value put right behind its node. */
+/* The net step by step, each value put right after its node. */
 static precis_status step_by_step(precis_node_errors *e, const precis_array *inputs)
 {
     precis_program *q = e->q.program;

@@ -20,8 +20,8 @@ typedef struct pcs_node_weights {
 /* A value that both nets have. */
 typedef struct pcs_node_pair {
     precis_node_error e;
-    precis_value own, f;  /* of the reference; behind what the net has fused into its codes */
-    precis_value q, d;    /* of the net; behind its codes (q where it has none) */
+    precis_value own, f;  /* of the reference; after what the net has fused into its codes */
+    precis_value q, d;    /* of the net; after its codes (q where it has none) */
     long input;           /* of the net, whose own rounding this is; -1: a node makes it */
     size_t step_q, step_d;
     bool has_codes;       /* one scale and zero point */

@@ -58,7 +58,7 @@ static precis_status missing(precis_task *t, size_t number, const char *what)
     return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: line %zu: %s", t->name, number, what);
 }
 
-/* The word behind the last blank is asked for. */
+/* The word after the last blank is asked for. */
 static precis_status lambada(precis_task *t, const line *l, size_t number)
 {
     const char *gap = l->text ? strrchr(l->text, ' ') : NULL;

@@ -164,7 +164,7 @@ static void scores(const task *t, const work *w, uint32_t seq, const pcs_kv_span
     }
 }
 
-/* Values of tokens that were computed, no others: what lies behind them in the last tile of keys may be no number,
+/* Values of tokens that were computed, no others: what lies after them in the last tile of keys may be no number,
  * which a weight of 0 does not make one. */
 static void mix(const task *t, const work *w, uint32_t seq, const pcs_kv_span *span)
 {
@@ -231,7 +231,7 @@ static void scores_bf16(const task *t, const work *w, uint32_t seq)
     }
 }
 
-/* Values of keys [j, j + n) as panels of n; those behind the last are zero. */
+/* Values of keys [j, j + n) as panels of n; those after the last are zero. */
 static void values_to_panels(const task *t, const work *w, const room *r, uint32_t seq, size_t j, size_t n)
 {
     const pcs_kv *kv = t->d->kv;

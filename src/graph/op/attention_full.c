@@ -3,7 +3,7 @@
  * sequences (i32).
  *
  * The rows of a sequence lie one after another, in the order of their positions. A token sees rows of its own sequence
- * up to its own (the last `window` of them, when given; causal=0: those behind it, too). cap: as attention's.
+ * up to its own (the last `window` of them, when given; causal=0: those after it, too). cap: as attention's.
  * plus_one=1: one more score of 0, whose weight goes nowhere ("softmax one"). gamma and zeta: weights are clamp((zeta -
  * gamma) w + gamma, 0, 1) (2306.12929, equation 4).
  *
@@ -67,7 +67,7 @@ static sizes sizes_of(const pcs_call *c)
 typedef struct {
     size_t first, n, keys, shared;
     float *k_panels, *v_panels; /* [keys / 16][dim][16] */
-    float *k, *v;               /* [keys][dp], [keys][vp], zeros behind the last */
+    float *k, *v;               /* [keys][dp], [keys][vp], zeros after the last */
     float *dk, *dv;             /* the same */
     float *score, *weight, *used, *turned; /* [ROW_TILE][keys + 16], turned [keys][ROW_TILE] */
     float *q, *d, *tile;        /* [ROW_TILE][dp], [ROW_TILE][vp], [ROW_TILE][the wider] */

@@ -214,7 +214,7 @@ static void turn_places(const run *r, const turned *t)
     }
 }
 
-/* The products of a tile of places from m on, with channels from o on: some at a time, behind the factors. */
+/* The products of a tile of places from m on, with channels from o on: some at a time, after the factors. */
 static void numbers(const run *r, const pcs_codes_gemm_args *tile, size_t m, size_t o)
 {
     pcs_codes_gemm_args args = *tile;
@@ -272,7 +272,7 @@ static void multiply_part(const run *r, const tile_part *part, uint32_t ith)
     }
 }
 
-/* Of a run: what sums begin with, and what they are multiplied by, behind the windows in the thread's scratch. */
+/* Of a run: what sums begin with, and what they are multiplied by, after the windows in the thread's scratch. */
 static void factors_of_run(run *r, uint32_t ith)
 {
     const pcs_call *c = r->c;

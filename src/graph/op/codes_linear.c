@@ -25,7 +25,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-/* Threads share rows out, or outputs where those are more. Rows can be read a little behind their end: values have
+/* Threads share rows out, or outputs where those are more. Rows can be read a little after their end: values have
  * room. */
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {

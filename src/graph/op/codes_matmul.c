@@ -128,7 +128,7 @@ static void by_matrix(const pairs *z, const pair_room *w, const uint8_t *a, size
         for (size_t i = 0; i < m * z->n; i++) g.y[i] ^= 0x80;
 }
 
-/* What a row of a alone adds to all of its sums begins them. Rows can be read a little behind their end: values have
+/* What a row of a alone adds to all of its sums begins them. Rows can be read a little after their end: values have
  * room. */
 static void rows_by_panels(const pairs *z, const pair_room *w, size_t begin, size_t m)
 {

@@ -44,7 +44,7 @@ static void copy_segment(const pcs_window *w, const pcs_conv_run *s, const float
         return;
     }
     if (step == 1 && row + at >= ends[0] && row + at + 16 <= ends[1]) {
-        memcpy(b, row + at, 16 * sizeof *b); /* those behind the segment are written again */
+        memcpy(b, row + at, 16 * sizeof *b); /* those after the segment are written again */
         for (int64_t l = 0; l < s->n && at + l < 0; l++) b[l] = 0.0f;
         for (int64_t l = s->n; l-- > 0 && at + l >= w->in[2];) b[l] = 0.0f;
         return;

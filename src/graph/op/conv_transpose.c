@@ -1,5 +1,5 @@
 /* conv_transpose - the transpose of conv: x[batch, in, ...], w[in, out / groups, ...], bias[out]; "more" elements are
- * added behind each dimension. Each element of x adds its multiple of w, channels and taps in ascending order. */
+ * added after each dimension. Each element of x adds its multiple of w, channels and taps in ascending order. */
 #include "graph/op/window.h"
 
 enum { STRIDES, PADS, DILATIONS, GROUPS, MORE };

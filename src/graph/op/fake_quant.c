@@ -9,7 +9,7 @@
  *
  * Its gradient goes straight through: whole where the scale is of the numbers themselves, so that nothing is clipped
  * (or what is clipped is a part of the recipe); where the scale is given, to the numbers whose rounded code lies in the
- * range. The fast lowering computes in int8 per 32 anyway and lets 8-bit integers pass; weights behind other elements
+ * range. The fast lowering computes in int8 per 32 anyway and lets 8-bit integers pass; weights after other elements
  * run in the reference lowering. */
 #include "base/fmath.h"
 #include "format/element.h"

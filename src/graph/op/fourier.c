@@ -1,5 +1,5 @@
 /* fourier - the discrete Fourier transform along an axis of x[..., 1 or 2], whose last dimension is a real, or a real
- * and an imaginary part. n elements are taken, behind the end zeros. ONE_SIDED forward: n / 2 + 1 of the results;
+ * and an imaginary part. n elements are taken, after the end zeros. ONE_SIDED forward: n / 2 + 1 of the results;
  * backward: from so many, to n real ones. Sums are taken in f64 over a table of n angles, in ascending order: n^2
  * steps, which the n of speech bears. */
 #include "base/fmath_more.h"

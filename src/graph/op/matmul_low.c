@@ -158,7 +158,7 @@ typedef struct {
     uint64_t seed;
 } operand;
 
-/* Rows [first, first + count) of an operand, in rows of ld, zeros behind the last number. */
+/* Rows [first, first + count) of an operand, in rows of ld, zeros after the last number. */
 static void gather(const product *p, const operand *o, size_t first, size_t count, float *to)
 {
     const size_t depth = p->depth, ld = p->ld;

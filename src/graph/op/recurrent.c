@@ -4,7 +4,7 @@
  * last c.
  *
  * dynamic_recurrent - the same with codes of 8 bits, w[ways, in, gates * hidden] and r[ways, hidden, gates * hidden],
- * and behind the others their scales and zero points, one for all, for each way or for each row of gates: ws, wz, rs,
+ * and after the others their scales and zero points, one for all, for each way or for each row of gates: ws, wz, rs,
  * rz.
  *
  * `kind`: rnn, gru, lstm; `way`: forward, reverse, bidirectional; `act`: a letter for each function of each way in

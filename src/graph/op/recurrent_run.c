@@ -243,7 +243,7 @@ static pcs_recurrent_unit unit_of(const steps *s, const pcs_recurrent_block *b, 
                                  .reset = s->reset + at };
 }
 
-/* What is behind the last unit is zero. */
+/* What is after the last unit is zero. */
 static void keep(const steps *s, const pcs_recurrent_unit *u, size_t t, size_t seq)
 {
     const pcs_recurrent *r = s->r;
@@ -310,7 +310,7 @@ static void step(steps *s, size_t t, float *gates, size_t each)
 
 /* ---- a way ---------------------------------------------------------------------------------------------- */
 
-/* The first h and c of this thread's blocks; what is behind the last unit is zero. */
+/* The first h and c of this thread's blocks; what is after the last unit is zero. */
 static void begin_way(const steps *s)
 {
     const pcs_recurrent *r = s->r;
@@ -328,7 +328,7 @@ static void begin_way(const steps *s)
     memset(s->codes, 0, s->batch * s->row_h);
 }
 
-/* Cells, h of a sequence without steps, and zeros behind the end of a sequence. */
+/* Cells, h of a sequence without steps, and zeros after the end of a sequence. */
 static void end_way(const steps *s)
 {
     const pcs_recurrent *r = s->r;

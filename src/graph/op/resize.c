@@ -6,7 +6,7 @@
 
 enum { SIZES, MODE, COORDINATES, NEAREST, CUBIC, OUTSIDE, EXTRAPOLATION, ANTIALIAS };
 
-/* Is it one of the words of a list, each with a blank behind it? */
+/* Is it one of the words of a list, each with a blank after it? */
 static bool listed(const char *list, const char *word)
 {
     const size_t n = strlen(word);

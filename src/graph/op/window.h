@@ -1,4 +1,4 @@
-/* window.h - the windows of convolutions and poolings over up to three dimensions behind batch and channels. Attributes
+/* window.h - the windows of convolutions and poolings over up to three dimensions after batch and channels. Attributes
  * are lists with one entry a dimension; pads have all beginnings, then all ends. Missing lists mean ones, and pads of
  * zero. */
 #ifndef PCS_WINDOW_H

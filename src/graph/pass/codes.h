@@ -1,6 +1,6 @@
 /* codes.h - how nodes between DequantizeLinear and QuantizeLinear become nodes of codes (pass fuse_codes).
  *
- * A rule looks at the node that a QuantizeLinear reads from, behind what only clamps it (which a range of codes does as
+ * A rule looks at the node that a QuantizeLinear reads from, after what only clamps it (which a range of codes does as
  * well), says which values of codes it would read, and makes the nodes. Rules change no list: the pass decides what is
  * made. */
 #ifndef PCS_PASS_CODES_H

@@ -1,4 +1,4 @@
-/* fold_batch_norm - what scales and shifts channels (a batch_norm of constants), behind an op with constant weights
+/* fold_batch_norm - what scales and shifts channels (a batch_norm of constants), after an op with constant weights
  * that nobody else reads, becomes part of those weights and their bias. */
 #include "graph/pass.h"
 

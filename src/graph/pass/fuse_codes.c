@@ -1,5 +1,5 @@
 /* fuse_codes - DequantizeLinear, a node, perhaps clamps, QuantizeLinear become one node of codes (rules: code_rules.c);
- * and so does a product whose numbers are wanted, behind which no QuantizeLinear stands.
+ * and so does a product whose numbers are wanted, after which no QuantizeLinear stands.
  *
  * Values of codes get a twin: U8, channels last. A node of codes reads and makes twins, and codes in their own order
  * are made of a twin only where something else reads them, so that between nodes of codes nothing is moved. */

@@ -25,7 +25,7 @@ PCS_INLINE size_t attend_far(const uint8_t *codes, const uint8_t *end)
 }
 
 /* Ask for n bytes from `far` ahead of `at` on, a line at a time, into the L1 cache (into L2, too, is slower), or as
- * far behind the place where reading goes on after the end: keys of a head are no more than some ten thousand bytes,
+ * far after the place where reading goes on after the end: keys of a head are no more than some ten thousand bytes,
  * of which the first would come late each time. far 0: not. */
 PCS_INLINE void attend_ask(const uint8_t *at, size_t n, size_t far, const uint8_t *end, const uint8_t *next)
 {
@@ -36,7 +36,7 @@ PCS_INLINE void attend_ask(const uint8_t *at, size_t n, size_t far, const uint8_
     }
 }
 
-/* Rows r0 .. r0 + rows - 1 (those behind the last are the last) with tiles of 16 keys, or numbers of values, from
+/* Rows r0 .. r0 + rows - 1 (those after the last are the last) with tiles of 16 keys, or numbers of values, from
  * `from` on; bits: of a code or a number; far: bytes ahead to ask for. */
 typedef struct {
     size_t from, r0;
@@ -136,7 +136,7 @@ PCS_INLINE void value_rows(const pcs_kv_values_args *a, size_t r, int rows, int 
 {
     enum { WIDE = VEC == 64 ? 4 : 2 }; /* as many sums as there are registers for */
     const size_t far = r ? 0 : attend_far(a->codes, a->end);
-    const size_t even = bits == 4 ? a->width / 2 : a->width; /* nibbles: one half behind the other */
+    const size_t even = bits == 4 ? a->width / 2 : a->width; /* nibbles: one half after the other */
     for (size_t part = 0; part < a->width; part += even) {
         size_t i = 0;
         for (; i + 16 * WIDE <= even; i += 16 * WIDE)

@@ -1,6 +1,6 @@
 /* decode.h - codes and scales out of panels (kernel/panels.h), a pair of functions per format:
  *
- * line_FORMAT(p, g, l, h): codes of weights 32 g + 4 l and the three behind it, from a block of 256 or a pair of blocks
+ * line_FORMAT(p, g, l, h): codes of weights 32 g + 4 l and the three after it, from a block of 256 or a pair of blocks
  *   of 32 on, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as unsigned code + OFFSET_FORMAT.
  * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights from there; of 16
  *   weights where the format's groups are of 16.
@@ -88,7 +88,7 @@ PCS_INLINE vec16 bits(vec16 v, int shift, int mask) { return v16_and(v16_shr16(v
 
 /* ---- blocks of 32 ------------------------------------------------------------------------------------------- */
 
-/* A block's bytes behind its piece's short fields. */
+/* A block's bytes after its piece's short fields. */
 enum {
     BLOCK_q4_0 = 256, BLOCK_q4_1 = 256, BLOCK_q5_0 = 320, BLOCK_q5_1 = 320, BLOCK_q8_0 = 512, BLOCK_iq4_nl = 256,
     BLOCK_mxfp4 = 256
@@ -106,7 +106,7 @@ PCS_INLINE void d_and_m(const planes *p, size_t groups, float *d, float *m)
 /* Codes of four weights of two, l of eight lines. */
 PCS_INLINE vec nibbles32(const uint8_t *codes, int l, int h) { return nibble(codes + 64 * (l & 3) + h, l >> 2); }
 
-/* Bits 4 l and the three behind it of each row's dword, as 0 or 16. */
+/* Bits 4 l and the three after it of each row's dword, as 0 or 16. */
 PCS_INLINE vec fifth(const uint8_t *bits, int l, int h)
 {
     const vec spread = v_spread128(v16_byte_of_dwords((char)(l / 2))),

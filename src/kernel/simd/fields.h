@@ -1,4 +1,4 @@
-/* fields.h - rows of the integer schemes (format/scheme.h) as codes: fields of 2 to 8 bits, one behind the other. A
+/* fields.h - rows of the integer schemes (format/scheme.h) as codes: fields of 2 to 8 bits, one after the other. A
  * scheme has no panels, so each call reads its rows this way, and one token waits for nothing else. */
 #ifndef PCS_FIELDS_H
 #define PCS_FIELDS_H
@@ -63,7 +63,7 @@ PCS_INLINE void row_of_fields(const pcs_format *f, const uint8_t *w, size_t k, c
     const uint8_t *const end = w + pcs_row_bytes(f, k);
     w += f->head;
     for (size_t at = 0; at < k; at += n, w += f->bytes) {
-        _Alignas(32) uint8_t last[PCS_BLOCK_MAX / 2 + 2 * FIELDS_BEHIND]; /* what lies behind a row may be nobody's */
+        _Alignas(32) uint8_t last[PCS_BLOCK_MAX / 2 + 2 * FIELDS_BEHIND]; /* what lies after a row may be nobody's */
         const uint8_t *src = w + skip;
         if (!f->head) pcs_group_scale(w, f->has_min, PCS_SHIFT(bits, true), (int)n, r->d + at / 16, r->m + at / 16);
         if (end - (src + codes) < FIELDS_BEHIND) src = memcpy(last, src, codes);

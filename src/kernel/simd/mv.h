@@ -264,7 +264,7 @@ PCS_INLINE void mv_ordered(const int8_t *from, size_t lines, size_t order, size_
             for (size_t k = 0; k < 4; k++) to[4 * (l + i) * tokens + k] = from[k * order + i];
 }
 
-/* What is alike for all rows, tile after tile; behind the panel in scratch. */
+/* What is alike for all rows, tile after tile; after the panel in scratch. */
 PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, const uint8_t *book, mv_tile *x)
 {
 #ifdef MV_BYTES

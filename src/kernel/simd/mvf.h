@@ -14,7 +14,7 @@ typedef struct {
     vecf (*load)(const uint8_t *p);
 } mvf_weights;
 
-/* Rows of `panels` panels from n on, tokens m0 .. m0 + tokens - 1 (those behind the last are the last). */
+/* Rows of `panels` panels from n on, tokens m0 .. m0 + tokens - 1 (those after the last are the last). */
 PCS_INLINE void mvf_tokens(const pcs_mvf_args *a, const mvf_weights *of, size_t n, size_t m0, int panels, int tokens)
 {
     const size_t bytes = of->bytes;

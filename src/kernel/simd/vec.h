@@ -7,7 +7,7 @@
 
 #define PCS_AHEAD(p) __builtin_prefetch(p, 0, 3) /* bytes that will be read */
 #define PCS_AHEAD_L2(p) __builtin_prefetch(p, 0, 2)
-/* Lines from `at` to `until` into the L1 cache, and those `more` bytes behind them, when not 0, into the L2 cache.
+/* Lines from `at` to `until` into the L1 cache, and those `more` bytes after them, when not 0, into the L2 cache.
  * Returns where it ended. */
 PCS_INLINE const char *pcs_ask(const char *at, const char *until, size_t more)
 {
@@ -110,7 +110,7 @@ PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a)
 {
     return _mm512_mask_sub_epi8(a, _mm512_test_epi8_mask(v, bit), v_set8(b), a);
 }
-/* Lanes of 32 bits, without a sign; numbers of 16 bits by the indices in them, with what is behind each. */
+/* Lanes of 32 bits, without a sign; numbers of 16 bits by the indices in them, with what is after each. */
 PCS_INLINE vec v_lshr32(vec a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl32(vec a, int n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_gather16(const uint16_t *table, vec index) { return _mm512_i32gather_epi32(index, table, 2); }

@@ -16,7 +16,7 @@
 enum { BLOCK_TILE = 1024, BLOCK_AHEAD = 2 }; /* bytes; steps that are asked for ahead, into the L1 cache */
 
 /* Tiles 0 to 3: sums, [tokens][rows] of 16 tokens and 16 rows, of 16 tokens and the next 16 rows, and the same of the
- * next tokens; 4: activations, of fewer tokens alone (what is behind a token that is multiplied alone may be nobody's);
+ * next tokens; 4: activations, of fewer tokens alone (what is after a token that is multiplied alone may be nobody's);
  * 6: weights. */
 static void block_configure(size_t tokens)
 {

@@ -5,7 +5,7 @@
  * their way at a time to hide the latency of vpdpbusd. */
 static const size_t most_rows[5] = { 0, 12, 12, 8, 6 };
 
-/* Written out: gcc 12 copies each sum before and stores it behind the intrinsic, which halves the speed of a block. */
+/* Written out: gcc 12 copies each sum before and stores it after the intrinsic, which halves the speed of a block. */
 PCS_INLINE void dot(__m512i *sum, __m512i codes, __m512i weights)
 {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(codes), "v"(weights));

@@ -1,7 +1,7 @@
 /* codes_gemm, AVX-VNNI. */
 #include "kernel/x86/codes_256.h"
 
-/* Written out: gcc 12 copies each sum before and stores it behind the intrinsic. */
+/* Written out: gcc 12 copies each sum before and stores it after the intrinsic. */
 PCS_INLINE void dot_256(__m256i *sum, __m256i codes, __m256i weights)
 {
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(*sum) : "x"(codes), "x"(weights));

@@ -80,7 +80,7 @@ PCS_INLINE void mp_tiles(const pcs_mp_args *a, const mp_panel *p, mp_sums *s, mp
                                   _mm512_add_ps(acc[h * PCS_TILE + t], bias));
 }
 
-/* The tokens behind the last whole tile: rows of activations end with them. */
+/* The tokens after the last whole tile: rows of activations end with them. */
 #define REST(count) case count: mp_tiles(a, p, s, place, (mp_amx_shape){ 1, count, lines, has_min }); break;
 static void mp_rest(const pcs_mp_args *a, const mp_panel *p, mp_sums *s, mp_place place, int lines, bool has_min)
 {

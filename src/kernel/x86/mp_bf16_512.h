@@ -160,7 +160,7 @@ PCS_INLINE __m512i mb_in_order(const float *x)
 #endif
 }
 
-/* Rows n .. n + 15 (those behind the last are zero): as floats, a few bytes apart from a power of two, and turned. */
+/* Rows n .. n + 15 (those after the last are zero): as floats, a few bytes apart from a power of two, and turned. */
 static void mb_rows(const mb_work *w, size_t n, uint16_t *to)
 {
     const pcs_mp_bf16_args *a = w->a;

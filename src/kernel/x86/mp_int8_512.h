@@ -130,7 +130,7 @@ static mi_work mi_open(const pcs_mp_int8_args *a)
     return w;
 }
 
-/* Codes of row n, `count` from `at` on (whole steps, those behind the last weight are anything), where they lie, or in
+/* Codes of row n, `count` from `at` on (whole steps, those after the last weight are anything), where they lie, or in
  * `to`. */
 static const uint8_t *mi_codes(const mi_work *w, size_t n, size_t at, size_t count, uint8_t *to)
 {
@@ -168,7 +168,7 @@ static const uint8_t *mi_panel(const mi_work *w, size_t n)
     return w->rows;
 }
 
-/* Steps [first, first + n) of rows n0 to n0 + 15, those behind the last row that row once more; and with the first of
+/* Steps [first, first + n) of rows n0 to n0 + 15, those after the last row that row once more; and with the first of
  * them their scales. */
 static void mi_fill(const mi_work *w, size_t n0, size_t first, size_t n, mi_rows *to)
 {

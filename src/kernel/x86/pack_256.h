@@ -68,7 +68,7 @@ static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t
 
 PCS_INLINE void pack_all(const pcs_pack_args *a, pcs_pack_recode_fn *recode)
 {
-    if (a->rows < PCS_PANEL) { /* there is nothing behind the last row */
+    if (a->rows < PCS_PANEL) { /* there is nothing after the last row */
         pcs_pack_scalar(a);
         return;
     }

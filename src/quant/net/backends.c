@@ -36,7 +36,7 @@ int precis_net_backend(size_t i, char *text, size_t room)
 
 const char *precis_net_backend_name(size_t i) { return i < BACKENDS ? backends[i].name : NULL; }
 
-/* Is the word in a list of them? A minus behind a word is no part of it. */
+/* Is the word in a list of them? A minus after a word is no part of it. */
 static bool in_list(const char *list, const char *word)
 {
     const size_t n = strlen(word);

@@ -2,7 +2,7 @@
  *
  * Forwards: a node can, when it multiplies by constants, or when its operands' codes are there. Backwards: it does,
  * when it multiplies, or when a reader of its result does; so codes never end in a node whose result only float ops
- * read. A clamp behind a node that runs in integers is its saturation. */
+ * read. A clamp after a node that runs in integers is its saturation. */
 #include "quant/net/net.h"
 
 #include <stdio.h>
@@ -105,7 +105,7 @@ static void backwards(deciding *d, bool *readers)
     }
 }
 
-/* A constant that is added behind a product of matrices is its bias. */
+/* A constant that is added after a product of matrices is its bias. */
 static bool is_bias(const precis_graph *g, const pcs_node *maker, const pcs_node *n)
 {
     if (n->op != &pcs_op_add || maker->op->result_axis || maker->op->bias) return false;
@@ -142,7 +142,7 @@ static void fuse(deciding *d)
     }
 }
 
-/* The value behind the clamps that belong to the node. */
+/* The value after the clamps that belong to the node. */
 static precis_value result_of(const deciding *d, size_t i)
 {
     precis_value v = d->q->g->nodes[i].out[0];

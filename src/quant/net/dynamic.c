@@ -1,5 +1,5 @@
 /* dynamic.c - products with the range of each run: DynamicQuantizeLinear in front (u8, from the pieces that ONNX
- * defines it by), integer products with stored weights, and the scales behind them. One set of codes is made of a value
+ * defines it by), integer products with stored weights, and the scales after them. One set of codes is made of a value
  * for all nodes that read it. */
 #include "quant/net/net.h"
 

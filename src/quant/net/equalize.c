@@ -1,5 +1,5 @@
 /* equalize - cross-layer equalization (Nagel et al. 2019, 1906.04721, section 4.1): a channel between two layers is
- * divided by s behind the first and multiplied by s in the second, so that its weights have the same range in both:
+ * divided by s after the first and multiplied by s in the second, so that its weights have the same range in both:
  * s = sqrt(r1 / r2) (equations 10 and 11). Ranges of channels differ most in depthwise nets, where one scale for a
  * tensor leaves narrow channels without codes.
  *
@@ -15,7 +15,7 @@
 extern const pcs_op pcs_op_conv, pcs_op_matmul, pcs_op_relu, pcs_op_leaky_relu, pcs_op_prelu, pcs_op_pool,
     pcs_op_max_pool, pcs_op_avg_pool, pcs_op_pad, pcs_op_min, pcs_op_max;
 
-/* A layer and the one behind it; where bounds between them stand. */
+/* A layer and the one after it; where bounds between them stand. */
 typedef struct {
     size_t first, second;
     int64_t channels;
@@ -74,7 +74,7 @@ static size_t reader(const precis_graph *g, precis_value v)
     return g->n_nodes;
 }
 
-/* The layer that alone reads another's channels, behind what keeps their form. */
+/* The layer that alone reads another's channels, after what keeps their form. */
 static bool find_pair(const precis_net_quant *q, size_t first, pair *p)
 {
     const precis_graph *g = q->g;

@@ -1,4 +1,4 @@
-/* insert.c - the float graph rebuilt with codes in it: behind each value that has them a to_codes and a from_codes,
+/* insert.c - the float graph rebuilt with codes in it: after each value that has them a to_codes and a from_codes,
  * weights and biases as codes, clamps left out where codes saturate at the same numbers. Values of the float graph keep
  * their ids; map says what stands for each from here on. */
 #include "quant/net/net.h"
@@ -76,7 +76,7 @@ static bool saturates(const precis_net_quant *q, const pcs_node *n, const pcs_qp
     return false;
 }
 
-/* The codes that stand behind a chain of fused nodes, if any do. */
+/* The codes that stand after a chain of fused nodes, if any do. */
 static const pcs_net_value *behind(const precis_net_quant *q, const pcs_node *old, size_t n_old, size_t at)
 {
     precis_value v = old[at].out[0];

@@ -18,7 +18,7 @@ typedef struct pcs_net_method {
     /* Changes the fused float graph; NULL: nothing. */
     precis_status (*prepare)(precis_net_quant *q);
     /* Wants to see what the node's weights are multiplied by: `open` before the first batch, `see` within each, with x
-     * as its input's numbers, which may not use threads, and `add` behind it. NULL: no samples. */
+     * as its input's numbers, which may not use threads, and `add` after it. NULL: no samples. */
     precis_status (*begin)(precis_net_quant *q, size_t node);
     void (*see)(precis_net_quant *q, size_t node, const float *x, uint64_t n);
     void (*add)(precis_net_quant *q, size_t node);
@@ -35,7 +35,7 @@ bool pcs_net_gathers(const precis_net_quant *q);
 /* Nodes whose weights are multiplied get ready; a value's numbers go to those that read it. */
 precis_status pcs_net_gather_open(precis_net_quant *q);
 void pcs_net_gather(precis_net_quant *q, precis_value v, const float *x, uint64_t n);
-void pcs_net_gather_end(precis_net_quant *q); /* behind a batch */
+void pcs_net_gather_end(precis_net_quant *q); /* after a batch */
 /* Does a method choose codes of this node's weights? */
 bool pcs_net_chooses(const precis_net_quant *q, size_t node);
 void pcs_net_choose(const precis_net_quant *q, size_t node, const pcs_net_row *row, double *room);

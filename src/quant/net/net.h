@@ -40,7 +40,7 @@ typedef enum { PCS_NET_STATIC, PCS_NET_DYNAMIC, PCS_NET_WEIGHTS } pcs_net_mode;
 /* What a value of the float graph becomes. */
 typedef struct pcs_net_value {
     bool available;       /* its codes are there, should somebody want them */
-    bool coded;           /* it gets codes: to_codes and from_codes behind it */
+    bool coded;           /* it gets codes: to_codes and from_codes after it */
     precis_value shares;  /* the value whose scale and zero point it takes; -1: its own */
     pcs_observation *seen;
     pcs_qparams params;
@@ -61,7 +61,7 @@ typedef struct pcs_net_node {
     const char *why;      /* of a node that stays in float */
     char method[120];
     int32_t fused_into;   /* node; -1 */
-    precis_value result;  /* behind what is fused into it */
+    precis_value result;  /* after what is fused into it */
     bool shared;          /* operands of it could have one scale, which would lose so much */
     double sharing_db;
     bool equalized;       /* its weights have the ranges of its neighbours' (equalize.c) */
@@ -118,7 +118,7 @@ precis_status pcs_net_floats_known(const precis_net_quant *q);
 const char *pcs_net_maker(const precis_net_quant *q, const char *value);
 precis_status pcs_net_observe(precis_net_quant *q);               /* a program with taps */
 precis_status pcs_net_batch(precis_net_quant *q, const precis_array *inputs, size_t n);
-precis_status pcs_net_ranges(precis_net_quant *q);                /* behind the last pass */
+precis_status pcs_net_ranges(precis_net_quant *q);                /* after the last pass */
 void pcs_net_sharing(precis_net_quant *q);                        /* what one scale would cost, or costs (sharing.c) */
 precis_status pcs_net_insert(precis_net_quant *q);                /* codes into the graph */
 

@@ -90,7 +90,7 @@ void pcs_raise_if(pcs_onnx_node *n)
     body(n, &(within){ *condition ? yes : no, 1 }, 0, NULL, n->n_out, n->out);
 }
 
-/* Values of all turns, one behind another along a new first dimension. */
+/* Values of all turns, one after another along a new first dimension. */
 static precis_value stacked(pcs_onnx_node *n, const precis_value *v, uint32_t stride, uint32_t turns, int64_t axis,
                             bool reverse)
 {

@@ -2,7 +2,7 @@
 #include "read/onnx/functions.h"
 
 /* A vector is a row on the left and a column on the right; its dimension goes again. op: its operands are a and b, and
- * what stands behind them in `in`. */
+ * what stands after them in `in`. */
 static precis_value of_matrices(pcs_onnx_node *n, const char *op, uint32_t count, precis_value *in)
 {
     static const int64_t first = 0, last = -1;

@@ -6,7 +6,7 @@ static precis_value zero_at(pcs_onnx_node *n, uint32_t i, pcs_dtype d)
     return pcs_has(n, i) ? n->in[i] : pcs_numbers(n, d, 0);
 }
 
-/* Numbers of codes, with the scale and zero point behind them. */
+/* Numbers of codes, with the scale and zero point after them. */
 static precis_value numbers(pcs_onnx_node *n, uint32_t i)
 {
     const precis_value x = pcs_in(n, i), s = pcs_scale_of(n, i + 1);
@@ -244,7 +244,7 @@ void pcs_raise_fused_matmul(pcs_onnx_node *n)
     n->out[0] = y < 0 || alpha == 1 ? y : pcs_make2(n, "mul", NULL, y, pcs_numbers(n, pcs_of(n, y)->dtype, alpha));
 }
 
-/* Conv or Gemm with an activation behind it; a Conv's fourth input is added before that. */
+/* Conv or Gemm with an activation after it; a Conv's fourth input is added before that. */
 void pcs_raise_fused(pcs_onnx_node *n)
 {
     static const struct {

@@ -342,7 +342,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
     for (uint32_t i = 0; i < count; i++) learn(im, in[i]);
     const precis_value v = precis_graph_node(g, name, op, attrs, count, in);
     if (v < 0) {
-        const char *why = strstr(g->message, "): "); /* behind the node's name, which is said here */
+        const char *why = strstr(g->message, "): "); /* after the node's name, which is said here */
         return fail(n, g->error == PRECIS_EINVAL ? PRECIS_EFORMAT : g->error, why ? why + 3 : g->message);
     }
     const pcs_node *node = &g->nodes[g->values[v].node];
@@ -368,7 +368,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
 
 precis_value pcs_second(pcs_onnx_node *n, precis_value v, uint32_t i)
 {
-    return pcs_failed(n) || v < 0 ? -1 : v + (precis_value)i; /* results stand behind one another */
+    return pcs_failed(n) || v < 0 ? -1 : v + (precis_value)i; /* results stand after one another */
 }
 
 precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_t *shape, const void *data)

@@ -54,7 +54,7 @@ precis_value pcs_refuse(pcs_onnx_node *n, const char *fmt, ...) PCS_PRINTF(2, 3)
 precis_value pcs_wrong(pcs_onnx_node *n, const char *fmt, ...) PCS_PRINTF(2, 3);
 bool pcs_failed(const pcs_onnx_node *n);
 
-/* Attributes; what is not asked for is refused behind the raising function. */
+/* Attributes; what is not asked for is refused after the raising function. */
 bool pcs_has_attr(pcs_onnx_node *n, const char *name);
 int64_t pcs_attr_int(pcs_onnx_node *n, const char *name, int64_t dflt);
 double pcs_attr_real(pcs_onnx_node *n, const char *name, double dflt);

@@ -151,7 +151,7 @@ void pcs_raise_grid_sample(pcs_onnx_node *n)
                        pcs_of(n, x)->dtype);
 }
 
-/* Places from -1 to 1 of each dimension, the last first, and a one behind them: times theta. */
+/* Places from -1 to 1 of each dimension, the last first, and a one after them: times theta. */
 void pcs_raise_affine_grid(pcs_onnx_node *n)
 {
     const bool align = pcs_attr_int(n, "align_corners", 0) != 0;

@@ -28,7 +28,7 @@ static const struct whole {
 #undef WHOLE
 };
 
-/* Inputs that are given: empty ones behind the last of them are none. */
+/* Inputs that are given: empty ones after the last of them are none. */
 static uint32_t given(const pcs_onnx_node *n)
 {
     uint32_t count = n->n_in;

@@ -289,7 +289,7 @@ static precis_value channels(pcs_onnx_node *n, precis_value v, uint32_t dims, in
     return pcs_shaped(n, v, dims, shape);
 }
 
-/* Instance and group normalization: groups of channels and all behind them have one mean. */
+/* Instance and group normalization: groups of channels and all after them have one mean. */
 void pcs_raise_group_norm(pcs_onnx_node *n)
 {
     precis_value x = pcs_in(n, 0), scale = pcs_weight_in(n, 1), bias = pcs_weight_in(n, 2);

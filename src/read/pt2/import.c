@@ -74,7 +74,7 @@ static void read_args(pcs_aten *c)
         while (i < c->n_args && !pcs_str_same(c->args[i].name, pcs_tree_text(t, name))) i++;
         if (i < c->n_args) c->args[i].token = arg;
         else if (i < PCS_ATEN_ARGS) { /* one that says where and how results lie, or
-                                         is not known: seen to behind the call */
+                                         is not known: seen to after the call */
             c->args[c->n_args++] = (struct pcs_aten_arg){ .name = pcs_tree_text(t, name), .token = arg };
         }
     }

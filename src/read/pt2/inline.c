@@ -5,7 +5,7 @@
 static const pcs_tree *tree(const pcs_pt2_graph *g) { return &g->net->tree; }
 
 typedef struct {
-    uint32_t list, given; /* the call's arguments, and the first one behind the graph */
+    uint32_t list, given; /* the call's arguments, and the first one after the graph */
     uint32_t nodes, ins, outs;
 } within;
 

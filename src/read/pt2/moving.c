@@ -89,7 +89,7 @@ void pcs_aten_repeat(pcs_aten *c)
                          pcs_numbers(&c->n, v.dtype, 0));
 }
 
-/* Each element `repeats` times, one behind another. */
+/* Each element `repeats` times, one after another. */
 void pcs_aten_repeat_interleave(pcs_aten *c)
 {
     precis_value x = pcs_arg_tensor(c, "self");

@@ -96,7 +96,7 @@ typedef struct {
     const char *act;
 } stack;
 
-/* Weights of a layer's directions, one behind another: part 0 of the input, 1
+/* Weights of a layer's directions, one after another: part 0 of the input, 1
  * of the state, 2 the biases. */
 static precis_value of_layer(pcs_aten *c, const stack *s, uint32_t layer, uint32_t part)
 {

@@ -75,7 +75,7 @@ precis_status pcs_tree_open(precis_ctx *ctx, pcs_tree *t, const char *file, pcs_
                            : fill(t, &j, skip);
     if (!st && (!t->n || t->v[0].type != PCS_JSON_OBJECT)) st = pcs_json_fail(&j, text.s, "json", "is no object");
     ctx->file = before;
-    /* A key's value stands behind it; the key behind that is the next. */
+    /* A key's value stands after it; the key after that is the next. */
     for (uint32_t i = t->n; !st && i-- > 0;)
         if (t->v[i].type == PCS_JSON_KEY) t->v[i].next = t->v[i + 1].next;
     return st;

@@ -9,7 +9,7 @@
 
 typedef struct pcs_twig {
     uint32_t at, len; /* its text */
-    uint32_t next;    /* of the token behind what it begins */
+    uint32_t next;    /* of the token after what it begins */
     uint32_t type;    /* pcs_json_type; a KEY is followed by its value */
 } pcs_twig;
 

@@ -12,7 +12,7 @@
 #define LOCATOR 0x07064b50u
 #define SATURATED 0xffffffffu /* a field of 32 bits whose value stands elsewhere, in 64 */
 
-/* Bit 3: sizes stand behind the data; bit 11: names are UTF-8. */
+/* Bit 3: sizes stand after the data; bit 11: names are UTF-8. */
 #define DESCRIBED 0x0008u
 #define KNOWN_FLAGS 0x0808u
 
@@ -205,7 +205,7 @@ static int by_place(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Bytes of the descriptor behind the data, which says the same again; 0: it
+/* Bytes of the descriptor after the data, which says the same again; 0: it
  * does not. */
 static uint64_t descriptor(const pcs_zip *z, const pcs_zip_member *m, uint64_t end)
 {

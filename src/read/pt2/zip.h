@@ -2,7 +2,7 @@
  * it is and lies in the mapped file.
  *
  * What is normal in them and strange elsewhere: names under one root folder,
- * versions 0, month 0, sizes and sums in a descriptor behind the data, a zip64
+ * versions 0, month 0, sizes and sums in a descriptor after the data, a zip64
  * end record always, padding in an extra field of the local header alone
  * (nets.md A1). What holds: members lie one after another from byte 0 on
  * without a gap, the two headers and the descriptor of a member say the same,
@@ -35,7 +35,7 @@ typedef struct pcs_zip {
 /* The directory and names. PRECIS_EFORMAT with the byte. The caller keeps path
  * and map. */
 precis_status pcs_zip_open(precis_ctx *ctx, pcs_zip *z, const char *path, const uint8_t *map, uint64_t size);
-/* Is it what the directory says? Members are in the order of the file behind
+/* Is it what the directory says? Members are in the order of the file after
  * it. */
 precis_status pcs_zip_check(pcs_zip *z);
 void pcs_zip_close(pcs_zip *z);

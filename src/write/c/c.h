@@ -32,7 +32,7 @@ typedef struct pcs_c_written {
     char name[64];
 } pcs_c_written;
 
-const char *pcs_c_core(size_t i); /* its name; NULL behind the last */
+const char *pcs_c_core(size_t i); /* its name; NULL after the last */
 
 /* Written whole or not at all, and read back before it has its name. PRECIS_EUNSUPPORTED names the node that no row is
  * for, a dimension that has no size, or constants beyond PCS_LIMIT_C_CONSTANTS bytes. written may be NULL. */

@@ -10,7 +10,7 @@ typedef struct pcs_c_file pcs_c_file;
 /* A node that is computed when the net runs, by a call. */
 typedef struct pcs_c_step {
     const pcs_node *n;
-    const pcs_node *store; /* its number becomes codes at once: the to_codes behind it; or NULL */
+    const pcs_node *store; /* its number becomes codes at once: the to_codes after it; or NULL */
     const struct pcs_c_row *row;
     precis_value *in, out; /* that it reads: values, or the codes that they are made of */
     uint32_t n_in;

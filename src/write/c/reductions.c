@@ -2,7 +2,7 @@
 #include "graph/op/window.h"
 #include "write/c/functions.h"
 
-/* What lies before and behind an axis. */
+/* What lies before and after an axis. */
 static void around(const pcs_value *x, uint32_t axis, uint64_t *outer, uint64_t *inner)
 {
     *outer = *inner = 1;

@@ -30,7 +30,7 @@ static precis_status bind_size(pcs_c_file *w, size_t input, const pcs_port *p, u
     return PRECIS_OK;
 }
 
-/* An input of which a dimension behind the first was open. */
+/* An input of which a dimension after the first was open. */
 static void say_sizes(pcs_c_file *w, const pcs_port *p, const pcs_netfile_given *given)
 {
     char text[200] = "";

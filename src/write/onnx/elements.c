@@ -142,7 +142,7 @@ static const char *const global_pools[][2] = { { "mean", "GlobalAveragePool" },
                                                { "max", "GlobalMaxPool" },
                                                { NULL, NULL } };
 
-/* All dimensions behind the channels, kept as ones: what engines know as a global pooling. */
+/* All dimensions after the channels, kept as ones: what engines know as a global pooling. */
 static bool is_global(const pcs_lowering *w, const pcs_node *n)
 {
     const pcs_value *x = pcs_v(w, n->in[0]);

@@ -37,7 +37,7 @@ static const char *zero_of_each(pcs_lowering *w, precis_value zero, precis_value
     return each ? pcs_initializer(w, z->name, z->dtype, 1, &n, each) : pcs_name(w, zero);
 }
 
-/* The integer product behind a requantize, and its bias where a constant is added. */
+/* The integer product after a requantize, and its bias where a constant is added. */
 static const pcs_node *product_of(const pcs_lowering *w, const pcs_node *n, precis_value *bias, bool alone)
 {
     const pcs_node *m = pcs_maker(w, n->in[0]);

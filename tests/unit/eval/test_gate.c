@@ -143,7 +143,7 @@ static void test_holm(void **state)
     r[2].p_accept = 0.03;
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_UNDECIDED);
     assert_int_equal(r[1].verdict, PRECIS_ACCEPT);
-    assert_int_equal(r[3].verdict, PRECIS_UNDECIDED); /* behind the first that fails */
+    assert_int_equal(r[3].verdict, PRECIS_UNDECIDED); /* after the first that fails */
     r[0].p_accept = 1;
     r[0].p_reject = 0.012;
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_REJECT);

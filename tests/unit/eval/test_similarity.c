@@ -345,7 +345,7 @@ static void test_domains(void **state)
     assert_true(at && sums > 20 && len[0] >= 9000);
     free(numbers);
     char *prose = probe(5, NULL, "prose", &len[0]), *noise = probe(5, NULL, "noise", &len[1]);
-    size_t same = 0; /* about one letter in 25 is struck wrongly: until the first, and again and again behind it */
+    size_t same = 0; /* about one letter in 25 is struck wrongly: until the first, and again and again after it */
     while (prose[same] && prose[same] == noise[same]) same++;
     assert_true(same < 1000 && len[1] > len[0] - len[0] / 50 && len[1] < len[0] + len[0] / 50);
     free(prose);

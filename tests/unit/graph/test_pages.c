@@ -71,7 +71,7 @@ static precis_runner_info info_of(const fixture *f)
 
 static int32_t token_at(uint32_t kind, uint32_t position) { return (int32_t)((position * 37 + kind * 101 + 5) % 700); }
 
-/* Tokens [from, to) of a text into a sequence; the logits behind the last. */
+/* Tokens [from, to) of a text into a sequence; the logits after the last. */
 static const float *feed(fixture *f, uint32_t sequence, uint32_t kind, uint32_t from, uint32_t to)
 {
     const float *logits = NULL;
@@ -254,7 +254,7 @@ static void test_all_write(void **state)
     close_runner(&f);
 }
 
-/* A sequence that begins anew gives back what lies behind its new end, and a call that is refused does not. */
+/* A sequence that begins anew gives back what lies after its new end, and a call that is refused does not. */
 static void test_anew(void **state)
 {
     (void)state;
@@ -310,7 +310,7 @@ static void test_parts(void **state)
         static float values[N * DIMS], value[DIMS];
         test_fill(q, DIMS, 1, 1);
         test_fill(w, N, 2, 1);
-        for (uint32_t j = 0; j < 2 * KEYS; j++) { /* by turns, so that no sequence has pages one behind another */
+        for (uint32_t j = 0; j < 2 * KEYS; j++) { /* by turns, so that no sequence has pages one after another */
             test_fill(x, 2 * DIMS, j + 3, 1);
             OK(ctx, pcs_pages_take(&pages, j % 2, j / 2));
             pcs_pages_commit(&pages);

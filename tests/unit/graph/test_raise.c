@@ -1,4 +1,4 @@
-/* Passes that raise an op from its pieces: what a graph prints before and behind each, in the forms that exporters
+/* Passes that raise an op from its pieces: what a graph prints before and after each, in the forms that exporters
  * write; near misses stay what they are; and numbers are within what the pieces round, or the same bits. */
 #include "graph/graph.h"
 #include "run/program.h"

@@ -1,4 +1,4 @@
-/* The contents of a graph's values: how many bytes they are is known, and nothing is read behind them. */
+/* The contents of a graph's values: how many bytes they are is known, and nothing is read after them. */
 #include "graph/pass.h"
 #include "kernel/panels.h"
 #include "test.h"
@@ -101,7 +101,7 @@ static void test_elements(void **state)
     assert_false(pcs_value_within(&v, NULL, 16, &offset));
 }
 
-/* Parts of tensors: rows, elements of a vector, panels; and what lies behind their end. */
+/* Parts of tensors: rows, elements of a vector, panels; and what lies after their end. */
 static void test_tensors(void **state)
 {
     const pcs_format *f = pcs_format_by_name("Q4_0");

@@ -199,7 +199,7 @@ static void test_unpack_kv(void **state)
             const int byte = q[d / 2 * 16 + k], code = (d % 2 ? byte >> 4 : byte & 15) - 8;
             assert_true(y[16 * d + k] == (float)code * s[k]);
         }
-    pcs_unpack_kv_scalar(&(pcs_unpack_kv_args){ q, s, N, WIDTH, 4, y }); /* one half of a value behind the other */
+    pcs_unpack_kv_scalar(&(pcs_unpack_kv_args){ q, s, N, WIDTH, 4, y }); /* one half of a value after the other */
     for (int j = 0; j < N; j++)
         for (int i = 0; i < WIDTH; i++) {
             const int byte = q[j * WIDTH / 2 + i % (WIDTH / 2)], code = (i < WIDTH / 2 ? byte & 15 : byte >> 4) - 8;

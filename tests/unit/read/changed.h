@@ -125,7 +125,7 @@ static inline bool other_type(onnx_tensor *t)
     return true;
 }
 
-/* The k-th change of a tensor in place; false: it has no such, `more` whether there are others behind it. */
+/* The k-th change of a tensor in place; false: it has no such, `more` whether there are others after it. */
 static inline bool changed_tensor(onnx_tensor *t, size_t k, bool *more)
 {
     int64_t shape[ONNX_DIMS + 1] = { 1 };

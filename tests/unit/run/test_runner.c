@@ -51,7 +51,7 @@ static void test_refused(void **state)
     const uint32_t vocabulary = f.r->lm.vocabulary;
     /* two rows want logits, and there is room for one */
     refused(&f, (precis_row[]){ { 5, 0, 0, 0 }, { 6, 1, 0, 1 }, { 7, 2, 0, 1 }, { 8, 3, 0, 0 } }, 4, 0, 0, 0);
-    /* nothing has been computed, so nothing can go on behind it */
+    /* nothing has been computed, so nothing can go on after it */
     refused(&f, (precis_row[]){ { 7, 2, 0, 1 } }, 1, 0, 0, 0);
     refused(&f, (precis_row[]){ { 5, 0, 0, 0 }, { 5, 0, 1, 0 }, { (int32_t)vocabulary, 1, 1, 0 } }, 3, 0, 0, 0);
     refused(&f, (precis_row[]){ { 5, 0, 2, 0 }, { 5, 0, 3, 0 } }, 2, 0, 0, 0);
@@ -64,7 +64,7 @@ static void test_refused(void **state)
     close_runner(&f);
 }
 
-/* Tokens behind a failed call have the bits that they have without it. */
+/* Tokens after a failed call have the bits that they have without it. */
 static void test_stopped(void **state)
 {
     (void)state;
@@ -94,7 +94,7 @@ static void test_stopped(void **state)
     close_runner(&f);
 }
 
-/* What lies behind a shorter struct is not read: there the defaults hold. */
+/* What lies after a shorter struct is not read: there the defaults hold. */
 #define SHORT(type, init, member) \
     do { \
         const type whole = init; \

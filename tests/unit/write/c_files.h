@@ -62,7 +62,7 @@ static inline c_case *c_case_of(precis_ctx *ctx, precis_net *net, const precis_a
     "    for (i = 0; i < 16; i++)\n        if (p[n + i] != 0xa5) exit(4);\n" \
     "    if (fwrite(p, 1, n, stdout) != n) exit(3);\n    free(p);\n}\n"
 
-/* main() of all: "PROGRAM < inputs > outputs", sizes are known here. It ends with 4 where a case writes behind its
+/* main() of all: "PROGRAM < inputs > outputs", sizes are known here. It ends with 4 where a case writes after its
  * outputs. */
 static inline void c_main(FILE *f)
 {
