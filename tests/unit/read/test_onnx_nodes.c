@@ -135,8 +135,8 @@ static void test_numbers_like_ids(void **state)
     (void)state;
     static const char *const nodes[] = { "y = Reshape (x, s)", "y = Expand (x, s)",
                                          "z = Shape (x) r = Add (z, s) y = Reshape (x, r)",
-                                         "c = Constant <value_ints = [-4611686018427387900, 2]> () "
-                                         "y = Reshape (x, c)" };
+                                         ("c = Constant <value_ints = [-4611686018427387900, 2]> () "
+                                          "y = Reshape (x, c)") };
     static const char *const shapes[] = { "-4611686018427387904", "-4611686018426387904", "-9223372036854775808",
                                           "-2305843009213693953" };
     precis_ctx *ctx = test_ctx(1);
