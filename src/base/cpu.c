@@ -104,11 +104,6 @@ static unsigned detect(void) { return 0; }
 static bool follows_streams(void) { return false; }
 #endif
 
-/* Measured on Zen 4 with large pages: one stream is read 10 to 35 % faster without prefetches, two streams need them (a
- * factor of 2), and 4 KB ahead is the best distance. On a Xeon (Emerald Rapids) one stream, too, is 20 to 60 % faster
- * with them. The Xeon's L1 cache has 16 misses under way, fewer than its memory could serve. Weights that lie in memory
- * therefore come 10 % faster by way of L2 (Q4_0: 15.7 GB/s rather than 14.1), while weights that lie in L3 come 10 %
- * slower if L2 alone is asked. With both, 8 and 4 KB ahead, each is at its best. */
 static bool followed(void)
 {
     static atomic_int known; /* 1: no, 2: yes; CPUID is slow in virtual machines */
@@ -117,6 +112,11 @@ static bool followed(void)
     return k == 2;
 }
 
+/* Measured on Zen 4 with large pages: one stream is read 10 to 35 % faster without prefetches, two streams need them (a
+ * factor of 2), and 4 KB ahead is the best distance. On a Xeon (Emerald Rapids) one stream, too, is 20 to 60 % faster
+ * with them. The Xeon's L1 cache has 16 misses under way, fewer than its memory could serve. Weights that lie in memory
+ * therefore come 10 % faster by way of L2 (Q4_0: 15.7 GB/s rather than 14.1), while weights that lie in L3 come 10 %
+ * slower if L2 alone is asked. With both, 8 and 4 KB ahead, each is at its best. */
 pcs_ahead pcs_cpu_ahead(int streams)
 {
     return followed() ? (pcs_ahead){ streams > 1 ? 4096 : 0, 0 } : (pcs_ahead){ 4096, 8192 };

@@ -1,7 +1,6 @@
 /* kv.c - storage of keys and values. */
 #include "graph/kv.h"
 
-#include "base/builtins.h"
 #include "base/f16.h"
 
 #include <string.h>

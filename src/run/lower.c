@@ -309,9 +309,8 @@ static void find_settled(precis_program *p)
     for (size_t i = 0; i < p->n_steps; i++) {
         pcs_step *s = &p->steps[i];
         bool varies = !s->op;
-        for (uint32_t k = 0; k < s->n_in; k++)
-            varies |= p->slots[s->in[k]].varies || p->slots[p->slots[s->in[k]].root].varies;
-        for (uint32_t k = 0; k < s->n_out; k++) p->slots[s->out[k]].varies = varies;
+        for (uint32_t k = 0; k < s->n_in; k++) varies |= p->slots[p->slots[s->in[k]].root].varies;
+        for (uint32_t k = 0; k < s->n_out; k++) p->slots[p->slots[s->out[k]].root].varies = varies;
         s->settled = !varies;
     }
 }

@@ -67,7 +67,7 @@ typedef struct pcs_slot {
     pcs_act act;
     pcs_kv *kv;
     bool looked; /* of a stored weight: some run has looked at all of its numbers */
-    bool varies; /* from run to run, whatever parameters are */
+    bool varies; /* of a root: from run to run, whatever parameters are */
     bool asked, whole_rows; /* of a stored weight: are its rows codes with one scale, once it was asked */
 } pcs_slot;
 

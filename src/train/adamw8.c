@@ -4,6 +4,7 @@
 #include "base/fmath.h"
 #include "base/builtins.h"
 #include "base/pool.h"
+#include "graph/op/round.h"
 #include "train/optimizer.h"
 
 #define MOST 4096 /* numbers of a block */
@@ -45,8 +46,7 @@ static uint8_t nearest(const float map[256], float x)
 
 void pcs_dynamic_encode(const float map[256], const float *x, size_t n, uint8_t *codes, float *absmax)
 {
-    float top = 1e-12f;
-    for (size_t i = 0; i < n; i++) top = x[i] > top ? x[i] : -x[i] > top ? -x[i] : top;
+    const float most = pcs_largest(x, n), top = most > 1e-12f ? most : 1e-12f;
     *absmax = top;
     for (size_t i = 0; i < n; i++) codes[i] = nearest(map, x[i] / top);
 }

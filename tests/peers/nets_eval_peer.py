@@ -171,9 +171,10 @@ def pictures():
               "the same bits as Pillow's" if r["identical"] else f"{r['sqnr_db']:.1f} dB from Pillow's")
 
 
-def quantize(what, net, calib, how="--no-speed"):
+def quantize(what, net, calib):
     q = at(what + ".onnx")
-    done = subprocess.run([precis, "quant", net, "--static", how, "--calib", calib, "-o", q], capture_output=True, text=True)
+    done = subprocess.run([precis, "quant", net, "--static", "--no-speed", "--calib", calib, "-o", q],
+                          capture_output=True, text=True)
     if done.returncode:
         check(f"{what}, in codes", False, (done.stderr or done.stdout).strip()[-300:])
     return None if done.returncode else q
@@ -208,8 +209,8 @@ def minilm():
         check("MiniLM, export", False, made.stderr.strip()[-300:])
         return
     net, data = at("minilm/minilm.pt2"), at("minilm/test.npz")
-    # sums of residuals have outliers, which codes that only norms read would cost .016: products alone, the default
-    q = quantize("MiniLM", net, at("minilm/calib.npz"), "--no-speed")
+    # sums of residuals have outliers: --all-int8, which gives codes to what only norms read, would cost .016
+    q = quantize("MiniLM", net, at("minilm/calib.npz"))
     if not q:
         return
     r = evaluate(q, "--against", net, "--data", data, "--labels", at("minilm/test.npy"))

@@ -9,8 +9,8 @@
  *
  * Its gradient goes straight through: whole where the scale is of the numbers themselves, so that nothing is clipped
  * (or what is clipped is a part of the recipe); where the scale is given, to the numbers whose rounded code lies in the
- * range. The fast lowering computes in int8 per 32 anyway and lets 8-bit integers pass; weights after other elements
- * run in the reference lowering. */
+ * range. The fast lowering computes in int8 per 32 anyway and lets 8-bit integers pass; products of activations in
+ * other elements run in the reference lowering. */
 #include "base/fmath.h"
 #include "format/element.h"
 #include "graph/graph.h"
@@ -135,13 +135,14 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     memcpy((float *)c->out[0].data + b, (const float *)c->in[0].data + b, (e - b) * sizeof(float));
 }
 
-/* Does the rounded code of x lie in the range of a given scale? Beyond NVFP4's and MX's scales there is no given range.
- */
+/* Is there a range that numbers may lie outside of? That of a scale that is given; NVFP4 and MX have none such. */
+static bool clips(const precis_attr *attr) { return attr[SCHEME].integer < 4 && (float)attr[SCALE].real > 0; }
+
+/* Does the rounded code of x lie in it? */
 static bool is_inside(const precis_attr *attr, float x)
 {
     const int scheme = (int)attr[SCHEME].integer, bits = (int)attr[BITS].integer;
     const float top = (float)((1 << (bits - 1)) - 1), s = (float)attr[SCALE].real;
-    if (scheme >= 4 || !(s > 0)) return true;
     if (scheme >= 2) return (x < 0 ? -x : x) / s <= (scheme == 2 ? &pcs_e4m3 : &pcs_e5m2)->largest;
     const float q = pcs_nearest(x / s) + (scheme == 1 ? (float)attr[ZERO].real : 0.0f);
     return scheme == 1 ? q >= 0 && q <= (float)((1 << bits) - 1) : q >= -top - 1 && q <= top;
@@ -152,12 +153,9 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     const float *x = c->in[0].data;
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    if (!g->in[0]) return;
-    if (c->attr[SCHEME].integer >= 4 || !(c->attr[SCALE].real > 0)) { /* all are inside */
-        for (uint64_t i = begin; i < end; i++) g->in[0][i] += g->out[0][i];
-        return;
-    }
-    for (uint64_t i = begin; i < end; i++) g->in[0][i] += is_inside(c->attr, x[i]) ? g->out[0][i] : 0.0f;
+    const bool all = !clips(c->attr);
+    for (uint64_t i = begin; g->in[0] && i < end; i++)
+        g->in[0][i] += all || is_inside(c->attr, x[i]) ? g->out[0][i] : 0.0f;
 }
 
 const pcs_op pcs_op_fake_quant = {

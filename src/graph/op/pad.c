@@ -1,4 +1,4 @@
-/* pad - elements before and after each dimension (pads: all before, then all behind; negative ones take away): mode
+/* pad - elements before and after each dimension (pads: all before, then all after; negative ones take away): mode
  * constant (input 1, one element), edge, reflect (without the edge) or wrap. tile is pad's wrap, with as many as there
  * are. */
 #include "graph/element.h"

@@ -50,15 +50,11 @@ static float given_scale(const pcs_call *c)
     return most > 0 ? most / top : 1.0f;
 }
 
-static bool all_finite(const float *x, size_t n)
+static bool all_finite(const pcs_call *c, const float *x, size_t n)
 {
-    float lane[16] = { 0 }, sum = 0; /* of zeros, or NaN */
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        PCS_LANES(l, 16) lane[l] += x[i + l] - x[i + l];
-    for (; i < n; i++) sum += x[i] - x[i];
-    PCS_LANES(l, 16) sum += lane[l];
-    return sum == 0;
+    float low, high;
+    c->kernels->extremes(&(pcs_extremes_args){ x, n, &low, &high });
+    return low == low;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -77,7 +73,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         float *y = (float *)c->out[0].data + r * n;
         const float *row = s == 1.0f ? x + r * n : scaled;
         for (size_t i = 0; i < n && s != 1.0f; i++) scaled[i] = x[r * n + i] / s;
-        if (!all_finite(row, n)) { /* no type holds it, and the loss must show it */
+        if (!all_finite(c, row, n)) { /* no type holds it, and the loss must show it */
             memcpy(y, x + r * n, n * sizeof *y);
             continue;
         }

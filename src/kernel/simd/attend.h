@@ -24,9 +24,9 @@ PCS_INLINE size_t attend_far(const uint8_t *codes, const uint8_t *end)
     return part < far ? part : far;
 }
 
-/* Ask for n bytes from `far` ahead of `at` on, a line at a time, into the L1 cache (into L2, too, is slower), or as
- * far after the place where reading goes on after the end: keys of a head are no more than some ten thousand bytes,
- * of which the first would come late each time. far 0: not. */
+/* Ask for n bytes from `far` ahead of `at` on, a line at a time, into the L1 cache (into L2, too, is slower). What of
+ * them lies past `end` is read at `next` instead, and asked for there: keys of a head are no more than some ten
+ * thousand bytes, of which the first would come late each time. far 0: not. */
 PCS_INLINE void attend_ask(const uint8_t *at, size_t n, size_t far, const uint8_t *end, const uint8_t *next)
 {
     if (!far) return;

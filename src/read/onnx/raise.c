@@ -368,7 +368,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
 
 precis_value pcs_second(pcs_onnx_node *n, precis_value v, uint32_t i)
 {
-    return pcs_failed(n) || v < 0 ? -1 : v + (precis_value)i; /* results stand after one another */
+    return pcs_failed(n) || v < 0 ? -1 : v + (precis_value)i; /* results stand one after another */
 }
 
 precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_t *shape, const void *data)
