@@ -1,4 +1,5 @@
 /* precis bench - speed and memory of a model on this machine, beside the machine's limits. */
+#include "bench_parts.h"
 #include "chart.h"
 #include "term.h"
 
@@ -30,7 +31,8 @@ static const cli_option options[] = {
       "a net of arrays: what inputs that are made up have where the net leaves a dimension open (default 1): 224, "
       "48x320, or by name (batch=2,width=320)" },
     { "--seconds", 0, "N", "a net of arrays: how long to run it (default 1)" },
-    { "--nodes", 0, NULL, "a net of arrays: each node's time, too, and its share of what this machine multiplies" },
+    { "--nodes", 0, NULL,
+      "each node's time, too, beside what this machine multiplies and reads; a language model's layers together" },
     { 0 },
 };
 
@@ -165,7 +167,7 @@ static bool get_bench_options(cli *c, precis_bench_options *o)
 }
 
 /* All runs: r is the one of median decode. */
-typedef struct { int n; double prefill[64], decode[64]; } repeats;
+typedef struct { int n; double prefill[64], decode[64]; bench_parts *parts; } repeats;
 
 static int ascending(const void *a, const void *b)
 {
@@ -180,6 +182,7 @@ static precis_status bench_all(cli *c, const char *path, const precis_bench_opti
     precis_bench_result *runs = cli_alloc((size_t)all->n, sizeof *runs);
     precis_status st = runs ? PRECIS_OK : PRECIS_ENOMEM;
     for (int i = 0; i < all->n && !st; i++) {
+        if (all->parts) bench_parts_again(all->parts);
         if (!(st = precis_bench(c->ctx, path, o, &one))) runs[i] = one;
         all->prefill[i] = one.prefill_tok_s;
         all->decode[i] = one.decode_tok_s;
@@ -224,6 +227,7 @@ static int bench_json(cli *c, const precis_bench_result *r, const repeats *runs)
         }
         json_object_set_new(all, "energy", joules);
     }
+    if (runs->parts) json_object_set_new(all, "nodes", bench_parts_json(runs->parts));
     return cli_print_json(c, all);
 }
 
@@ -272,6 +276,7 @@ static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_o
     if (cli_has(c, "--energy") && isfinite(r->decode_j)) print_energy(r);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r->rss_bytes, a));
     print_limits(r, r->arithmetic == PRECIS_BF16 || r->arithmetic == PRECIS_MIXED ? "bf16" : "int8");
+    if (runs->parts) bench_parts_print(runs->parts, r);
     return cli_done(c);
 }
 
@@ -341,6 +346,14 @@ static void fill_page(FILE *f, void *user)
     for (int i = 0; i < n; i++) chart_close(&figures[i]);
 }
 
+static int show(cli *c, const precis_bench_result *r, const precis_bench_options *o, const repeats *runs)
+{
+    const char *html = cli_get(c, "--html");
+    const int page = html ? page_write(c, html, fill_page, &(bench_page){ c, r, runs, o }) : -1;
+    if (page >= 0) return page;
+    return c->json ? bench_json(c, r, runs) : bench_text(c, r, o, runs);
+}
+
 static int run(cli *c)
 {
     if (cli_has(c, "--kernels")) return all_kernels(c);
@@ -355,12 +368,15 @@ static int run(cli *c)
     char path[4096];
     snprintf(path, sizeof path, "%s", c->args[0]);
     precis_status st = cli_packs_into_cache(c) ? cli_packed_copy(c, c->args[0], path, sizeof path) : PRECIS_OK;
+    if (cli_has(c, "--nodes")) {
+        o.part = bench_parts_take;
+        o.user = runs.parts = bench_parts_open();
+        if (!st && !runs.parts) st = PRECIS_ENOMEM;
+    }
     if (!st) st = bench_all(c, path, &o, &r, &runs);
-    if (st) return cli_fail(c, st);
-    const char *html = cli_get(c, "--html");
-    const int page = html ? page_write(c, html, fill_page, &(bench_page){ c, &r, &runs, &o }) : -1;
-    if (page >= 0) return page;
-    return c->json ? bench_json(c, &r, &runs) : bench_text(c, &r, &o, &runs);
+    const int rc = st ? cli_fail(c, st) : show(c, &r, &o, &runs);
+    bench_parts_close(runs.parts);
+    return rc;
 }
 
 const cli_command cli_bench = {

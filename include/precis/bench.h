@@ -9,6 +9,21 @@
 extern "C" {
 #endif
 
+/* What all steps of one name take, in the whole prompt and in a generated token (of all sequences): seconds between
+ * barriers, and the share of that for which a thread was at work, a mean over the threads. `name` has a * where layers
+ * have their number; `type` is that of the weights, NULL: it has none. products:
+ * multiplications with a prompt; bytes: of weights for a token. What is pointed to lives while it is called. */
+typedef struct precis_bench_part {
+    uint32_t    size;
+    const char *name, *op, *type;
+    uint32_t    steps;
+    int         codes; /* it makes the codes, or the halves, of what the step of that name has made */
+    double      prompt_s, prompt_busy, token_s, token_busy;
+    uint64_t    products, bytes;
+} precis_bench_part;
+/* Called for each, in the order that they first run in; not 0 stops with PRECIS_ECANCELED. */
+typedef int precis_bench_part_fn(void *user, const precis_bench_part *part);
+
 typedef struct precis_bench_options {
     uint32_t          size; /* sizeof of this struct, set by _INIT */
     uint32_t          prompt, generate; /* tokens; 0: 512 and 64   */
@@ -16,8 +31,11 @@ typedef struct precis_bench_options {
     const char       *k_type, *v_type;
     precis_pack       pack;
     uint32_t          sequences; /* that are generated together, a token of each in a call; 0: 1 */
+    precis_bench_part_fn *part;  /* or NULL; measured apart, behind the rest */
+    void                 *user;
 } precis_bench_options;
-#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_OWN, NULL, NULL, PRECIS_PACK_LOAD, 0 }
+#define PRECIS_BENCH_OPTIONS_INIT \
+    { sizeof(precis_bench_options), 0, 0, PRECIS_OWN, NULL, NULL, PRECIS_PACK_LOAD, 0, NULL, NULL }
 
 #define PRECIS_SCALINGS 4
 typedef struct precis_bench_result {

@@ -6,6 +6,7 @@
 #ifndef PCS_GRAPH_H
 #define PCS_GRAPH_H
 
+#include "base/claims.h"
 #include "base/pool.h"
 #include "format/format.h"
 #include "graph/dims.h"
@@ -101,6 +102,8 @@ typedef struct pcs_call {
     pcs_arg *in, *out;
     char *scratch; /* per thread: scratch + ith * scratch_size */
     size_t scratch_size;
+    pcs_claims *claims; /* of the threads; NULL: each has its own share (base/claims.h) */
+    uint32_t step;      /* that they claim units of */
     bool tiles;     /* activations are needed in tiles, however few */
     bool bf16;      /* its rows are multiplied in that arithmetic (kernel/bf16.h) */
     atomic_int *outside; /* set by an op that meets an index or a scale that is none; who runs it refuses the result */

@@ -53,7 +53,12 @@ typedef struct {
     void *scratch;      /* pcs_mp_bf16_scratch(k) bytes, aligned to 64 */
     bool packed;        /* w is panels */
     size_t turned;      /* w is f32 [k][turned], as act_bf16's x may be; 0: it is not */
+    size_t after;       /* tokens of act behind these m, which may come next */
 } pcs_mp_bf16_args;
+
+/* mp_bf16_again: other tokens, more than 32, by the same rows as in the call before, pcs_bf16_panels(k) panels at most
+ * and more than 32 tokens, too, which are still decoded in `scratch`. Where it is there, a call of few tokens costs
+ * little more than its part of all. */
 
 /* Panels that are decoded at a time. */
 static inline size_t pcs_bf16_panels(size_t k) { return pcs_decoded_panels(pcs_bf16_steps(k) * 1024, 8); }

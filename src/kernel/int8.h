@@ -55,10 +55,15 @@ typedef struct {
     const float *bias;  /* [n] or NULL */
     void *scratch;      /* pcs_mp_int8_scratch(k) bytes, aligned to 64 */
     bool packed;        /* w is panels */
+    size_t after;       /* tokens of act behind these m, which may come next */
 } pcs_mp_int8_args;
+
+/* mp_int8_again: as mp_bf16_again (kernel/bf16.h), with pcs_int8_panels(k). */
 
 /* Panels that are decoded at a time. */
 static inline size_t pcs_int8_panels(size_t k) { return pcs_decoded_panels(pcs_int8_steps(k) * PCS_INT8_TILE, 16); }
+/* Bytes for a panel of any format, or 16 rows as codes and one as it is stored. */
+size_t pcs_int8_rows_room(size_t k);
 size_t pcs_mp_int8_scratch(size_t k);
 
 #endif

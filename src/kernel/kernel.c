@@ -67,11 +67,13 @@ size_t pcs_mp_bf16_scratch(size_t k)
     return pcs_bf16_panels(k) * row * PCS_PANEL * sizeof(uint16_t) + (row + PCS_CHUNK) * 64;
 }
 
-/* Tiles of some panels, and a panel of any format, or 16 rows as codes and one as it is stored. */
+size_t pcs_int8_rows_room(size_t k) { return (pcs_int8_steps(k) * PCS_INT8_STEP + PCS_CHUNK) * 2 * PCS_PANEL; }
+
+/* Tiles of some panels, rows of which they are made, and of each panel (and one more) its tiles' place and scales. */
 size_t pcs_mp_int8_scratch(size_t k)
 {
-    const size_t row = pcs_int8_steps(k) * PCS_INT8_STEP;
-    return pcs_int8_panels(k) * row * PCS_PANEL + (row + PCS_CHUNK) * 2 * PCS_PANEL;
+    const size_t row = pcs_int8_steps(k) * PCS_INT8_STEP, panels = pcs_int8_panels(k);
+    return panels * row * PCS_PANEL + pcs_int8_rows_room(k) + (panels + 1) * (sizeof(uint8_t *) + 4 * PCS_PANEL);
 }
 
 /* Two times 16 rows: codes and scales as rows (or a panel), then decoded. */

@@ -40,6 +40,9 @@ static inline size_t pcs_decoded_panels(size_t bytes, size_t most)
     return fit < 2 ? 2 : fit > most ? most : fit;
 }
 
+/* Tokens that rows which stay decoded are multiplied by in one call at least, where others have the rest. */
+enum { PCS_AGAIN_TOKENS = 64 };
+
 /* Can rows of k weights be stored so? */
 static inline bool pcs_panels_fit(const pcs_format *f, size_t k) { return f->fields && k && k % f->block == 0; }
 

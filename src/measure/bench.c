@@ -4,6 +4,7 @@
 #include "graph/arch.h"
 #include "graph/kv.h"
 #include "measure/machine.h"
+#include "measure/parts.h"
 #include "measure/threads.h"
 #include "precis/bench.h"
 #include "precis/session.h"
@@ -127,6 +128,11 @@ static precis_status open_sessions(bench *b)
     return st;
 }
 
+static void close_sessions(bench *b)
+{
+    for (uint32_t s = 0; s < b->o->sequences && b->sessions; s++) precis_session_close(&b->sessions[s]);
+}
+
 static precis_status read_prompt(bench *b, const int32_t *ids, double *best)
 {
     precis_status st = PRECIS_OK;
@@ -152,6 +158,24 @@ static precis_status generate(bench *b)
     return st ? st : b->st;
 }
 
+/* The prompt and the generation once more, step by step. */
+static precis_status by_parts(bench *b, const int32_t *ids)
+{
+    pcs_parts parts;
+    double best;
+    precis_status st = pcs_parts_open(&parts, b->r->program);
+    close_sessions(b); /* their contexts are full */
+    if (!st) st = open_sessions(b);
+    for (uint32_t s = 0; s < b->o->sequences && !st; s++) st = precis_runner_drop(b->r, s, 0);
+    if (!st) st = read_prompt(b, ids, &best);
+    if (!st) pcs_parts_end(&parts, &parts.prompt, ROUNDS);
+    if (!st) st = generate(b);
+    if (!st) pcs_parts_end(&parts, &parts.token, b->o->generate);
+    if (!st) st = pcs_parts_tell(&parts, b->o->part, b->o->user);
+    pcs_parts_close(&parts);
+    return st;
+}
+
 static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_bench_options *o, precis_bench_result *out)
 {
     bench b = { .ctx = ctx, .o = o, .r = r, .seed = ctx->opt.seed };
@@ -173,7 +197,8 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     const double tokens = (double)o->generate * o->sequences;
     out->decode_tok_s = tokens / (pcs_now() - t);
     out->decode_j = counted && pcs_energy_read(&after) ? pcs_energy_since(&before, &after) / tokens : NAN;
-    for (uint32_t s = 0; s < o->sequences && b.sessions; s++) precis_session_close(&b.sessions[s]);
+    if (!st && o->part) st = by_parts(&b, ids);
+    close_sessions(&b);
     pcs_free(ctx, b.sessions);
     pcs_free(ctx, ids);
     return st;

@@ -40,8 +40,11 @@ static void timed(precis_program *p, size_t i, uint32_t ith, uint32_t nth)
     pcs_barrier(p->ctx, ith);
     const double begun = pcs_now();
     work(p, s, ith, nth);
+    if (p->busy) p->busy[ith * p->n_steps + i] += pcs_now() - begun;
     pcs_barrier(p->ctx, ith);
-    if (ith == 0) p->seconds[i] += pcs_now() - begun;
+    if (ith) return;
+    p->seconds[i] += pcs_now() - begun;
+    if (p->made && s->op && s->op->products) p->made[i] += s->op->products(&s->call);
 }
 
 static void region(void *arg, uint32_t ith, uint32_t nth)
@@ -65,6 +68,7 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
 
 precis_status pcs_cpu_run(precis_program *p)
 {
+    pcs_claims_begin(p->claims, precis_ctx_threads(p->ctx));
     pcs_run(p->ctx, region, p);
     return PRECIS_OK;
 }

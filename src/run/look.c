@@ -29,7 +29,9 @@ static bool results_tell(const pcs_step *s, const pcs_arg *w)
 static void look_at_results(precis_program *p, const pcs_step *s, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    s->eval(&s->call, ith, nth);
+    pcs_call own = s->call;
+    own.claims = NULL; /* the rows that it looks at are those that it makes */
+    s->eval(&own, ith, nth);
     if (!pcs_piece_share((size_t)s->call.in[s->op->reads_stored].shape[0], ith, nth, &begin, &end)) return;
     if (!pcs_all_finite((const float *)s->call.out[0].data + begin, end - begin))
         atomic_store_explicit(&p->doubtful, true, memory_order_relaxed);
@@ -52,6 +54,7 @@ void pcs_step_look(precis_program *p, const pcs_step *s, uint32_t ith, uint32_t 
             pcs_weights_doubtful(w->format, k, w->panels ? NULL : w->data, w->panels, begin, end))
             atomic_store_explicit(&p->doubtful, true, memory_order_relaxed);
         pcs_call part = s->call; /* as thread `at` of so many, with this thread's scratch */
+        part.claims = NULL; /* rows that were looked at are these */
         part.scratch = (char *)((uintptr_t)part.scratch - (at - ith) * part.scratch_size);
         s->eval(&part, at, all);
     }

@@ -363,7 +363,8 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
         }
     }
     p->taps = pcs_alloc(ctx, g->n_values + 1, sizeof *p->taps);
-    if (!p->taps) st = PRECIS_ENOMEM;
+    p->claims = pcs_alloc(ctx, precis_ctx_threads(ctx), sizeof *p->claims);
+    if (!p->taps || !p->claims) st = PRECIS_ENOMEM;
     if (!st) st = open_states(p, opt);
     if (!st) st = make_steps(p, opt->inputs);
     if (!st) find_settled(p);

@@ -14,6 +14,7 @@ void precis_program_close(precis_program **program)
     pcs_free(ctx, p->kvs);
     pcs_free(ctx, p->taps);
     pcs_free(ctx, p->steps);
+    pcs_free(ctx, p->claims);
     pcs_free(ctx, p->slots);
     p->backend->heap.release(ctx, p->buffer, p->buffer_bytes);
     p->backend->heap.release(ctx, p->scratch, p->scratch_bytes);

@@ -126,7 +126,10 @@ struct precis_program {
     struct pcs_packing *packing; /* of weights into panels; or NULL */
     uint64_t packed_bytes;
     bool tiles;      /* some weight has no kernel for few tokens */
+    pcs_claims *claims; /* one for each thread */
     double *seconds; /* by step, added to in each run, for who measures; NULL: nobody does */
+    double *busy;    /* by thread and step: what the thread worked of that; or NULL */
+    uint64_t *made;  /* by step: its products; or NULL */
 };
 
 typedef struct pcs_program_options {

@@ -20,6 +20,7 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
     s->call = (pcs_call){
         .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .n_out = s->n_out, .in = in,
         .out = out, .scratch = p->scratch, .scratch_size = s->room.bytes, .tiles = p->tiles, .outside = &s->outside,
+        .claims = p->claims, .step = (uint32_t)(s - p->steps) + 1,
     };
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
     for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);

@@ -93,6 +93,11 @@ expect 4 "$precis" run "$model" -p "It was a" --ctx 8 -n 100 --ignore-end
 has err "context"
 expect 0 "$precis" bench "$model" --prompt 32 --gen 8 --json
 json "j['load_ms'] > 0 and j['prefill_tok_s'] > 0 and j['limit']['decode_tok_s'] > 0 and j['rss_bytes'] > 0"
+expect 0 "$precis" bench "$model" --prompt 32 --gen 8 --nodes --json
+json "sum(n['weight_bytes'] for n in j['nodes']) == j['weight_bytes'] and all(0 < n['prompt_busy'] <= 1 for n in j['nodes'] if n['type'])"
+expect 0 "$precis" bench "$model" --prompt 32 --gen 8 --nodes
+awk 'length > 80 && /^(step|blk)/ { exit 1 }' "$work/out" || { echo "the table is wider than 80 columns"; failed=1; }
+[ "$(grep -c '^blk\.\*\.' "$work/out")" -ge 10 ] || { echo "no table of nodes"; failed=1; }
 PRECIS_CPU=nosuch expect 2 "$precis" inspect "$model"
 PRECIS_CPU=scalar expect 0 "$precis" run "$model" -p "It was a" -n 8 --temp 0 --json
 cp "$work/out" "$work/scalar.json"

@@ -27,7 +27,7 @@ static void turned_bf16(const pcs_kernel *act_kernel, const pcs_kernel *k, size_
     if (act_kernel) same(act_kernel, "tiles of turned rows", turned, act, pcs_act_bf16_bytes(m, n));
     void *mem = aligned_alloc(64, (pcs_mp_bf16_scratch(n) + 127) / 64 * 64);
     const pcs_mp_bf16_args rows = { &pcs_format_f32, (const uint8_t *)w, n * 4, n, 0, ROWS, m, act, want, ROWS, NULL,
-                                    mem, false, 0 };
+                                    mem, false, 0, 0 };
     pcs_mp_bf16_args columns = rows;
     columns.w = (const uint8_t *)wt, columns.y = got, columns.turned = ROWS + BESIDE;
     pcs_mp_bf16_scalar(&rows);
@@ -78,7 +78,7 @@ static void same_bf16(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     for (int s = 0; s < (panels ? 3 : 2); s++) {
         y[s] = calloc(m, ROWS * 4);
         const pcs_mp_bf16_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, act, y[s], ROWS,
-                                        with_bias ? bias : NULL, mem, s == 2, 0 };
+                                        with_bias ? bias : NULL, mem, s == 2, 0, 0 };
         (s == 0 ? pcs_mp_bf16_scalar : k->run.mp_bf16)(&args);
     }
     char what[80];
@@ -87,7 +87,7 @@ static void same_bf16(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     if (m > 1) { /* a row alone, as experts take it */
         float one[ROWS];
         const pcs_mp_bf16_args last = { f, w, row, n, 0, ROWS, 1, pcs_act_bf16_row(act, n, m - 1), one, ROWS,
-                                        with_bias ? bias : NULL, mem, false, 0 };
+                                        with_bias ? bias : NULL, mem, false, 0, 0 };
         k->run.mp_bf16(&last);
         same(k, what, one, y[0] + (m - 1) * ROWS, sizeof one);
     }
@@ -110,6 +110,42 @@ static void check_mp_bf16(const pcs_kernel *k)
             same_bf16(k, f, f->block * blocks - (f->padded && c % 2 ? 13 : 0), counts[c], c & 1);
         }
     }
+}
+
+/* Tokens in two calls, the second of which takes the rows as the first has left them decoded. */
+static void again_bf16(const pcs_kernel *k, const pcs_format *f, size_t n, pcs_mp_bf16_fn *first)
+{
+    enum { ROWS = 37, FIRST = 64, M = FIRST + 50 };
+    const size_t row = pcs_row_bytes(f, n);
+    uint8_t *w = make_rows(f, n, ROWS, n * 7);
+    float *x = malloc(n * M * 4), *want = calloc(M, ROWS * 4), *got = calloc(M, ROWS * 4), bias[ROWS];
+    test_fill(x, n * M, n, 1.0f);
+    test_fill(bias, ROWS, 5, 1.0f);
+    uint16_t *act = make_act_bf16(M, n);
+    pcs_act_bf16_scalar(&(pcs_act_bf16_args){ x, n, M, 0, M, act, 0 });
+    void *mem = aligned_alloc(64, (pcs_mp_bf16_scratch(n) + 127) / 64 * 64);
+    pcs_mp_bf16_args a = { f, w, row, n, 0, ROWS, M, act, want, ROWS, bias, mem, false, 0, 0 };
+    pcs_mp_bf16_scalar(&a);
+    a.y = got, a.m = FIRST, a.after = M - FIRST;
+    first(&a);
+    a.y += FIRST * ROWS, a.act = pcs_act_bf16_row(act, n, FIRST), a.m = M - FIRST, a.after = 0;
+    k->run.mp_bf16_again(&a);
+    char what[80];
+    snprintf(what, sizeof what, "%s, width %zu, again", f->name, n);
+    same(k, what, got, want, M * ROWS * 4);
+    free(x), free(want), free(got), free(act), free(mem);
+    release(w, row * ROWS);
+}
+
+static void check_mp_bf16_again(const pcs_kernel *k)
+{
+    pcs_mp_bf16_fn *first = pcs_kernel_find(PCS_DO_mp_bf16, NULL, k->needs)->run.mp_bf16;
+#ifdef __x86_64__
+    if (strstr(k->isa, "emulated")) first = pcs_mp_bf16_amx_emulated;
+#endif
+    for (size_t i = 0; pcs_formats[i]; i++)
+        if (pcs_formats[i]->kind == PCS_QUANT && i % 3 == 0)
+            again_bf16(k, pcs_formats[i], pcs_formats[i]->block * 2, first);
 }
 
 #endif

@@ -150,7 +150,7 @@ static void same_int8(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     for (int s = 0; s < (panels ? 3 : 2); s++) {
         y[s] = calloc(m, ROWS * 4);
         const pcs_mp_int8_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, act, y[s], ROWS,
-                                        with_bias ? bias : NULL, mem, s == 2 };
+                                        with_bias ? bias : NULL, mem, s == 2, 0 };
         (s == 0 ? pcs_mp_int8_scalar : k->run.mp_int8)(&args);
         if (s == 0) int8_defined(&args, w);
     }
@@ -160,7 +160,7 @@ static void same_int8(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     if (m > 1) { /* a row alone, as experts take it, and rows of a thread's part */
         float one[ROWS] = { 0 };
         const pcs_mp_int8_args last = { f, w, row, n, 16, ROWS, 1, pcs_act_int8_row(&act, n, m - 1), one, ROWS,
-                                        with_bias ? bias : NULL, mem, false };
+                                        with_bias ? bias : NULL, mem, false, 0 };
         k->run.mp_int8(&last);
         same(k, what, one + 16, y[0] + (m - 1) * ROWS + 16, sizeof one - 16 * sizeof *one);
     }
@@ -186,6 +186,43 @@ static void check_mp_int8(const pcs_kernel *k)
         }
     }
     assert_true(formats >= 20);
+}
+
+/* Tokens in two calls, the second of which takes the rows as the first has left them decoded. */
+static void again_int8(const pcs_kernel *k, const pcs_format *f, size_t n, pcs_mp_int8_fn *first)
+{
+    enum { ROWS = 37, FIRST = 64, M = FIRST + 50 };
+    const size_t row = pcs_row_bytes(f, n);
+    uint8_t *w = make_rows(f, n, ROWS, n * 7);
+    float *x = malloc(n * M * 4), *want = calloc(M, ROWS * 4), *got = calloc(M, ROWS * 4), bias[ROWS];
+    one_scale(f, n, ROWS, w);
+    test_fill(x, n * M, n, 1.0f);
+    test_fill(bias, ROWS, 5, 1.0f);
+    void *codes = make_act_int8(M, n);
+    const pcs_act_int8 act = pcs_act_int8_in(codes, M, n);
+    pcs_act_int8_scalar(&(pcs_act_int8_args){ x, n, M, 0, M, act });
+    void *mem = aligned_alloc(64, (pcs_mp_int8_scratch(n) + 127) / 64 * 64);
+    pcs_mp_int8_args a = { f, w, row, n, 0, ROWS, M, act, want, ROWS, bias, mem, false, 0 };
+    pcs_mp_int8_scalar(&a);
+    a.y = got, a.m = FIRST, a.after = M - FIRST;
+    first(&a);
+    a.y += FIRST * ROWS, a.act = pcs_act_int8_row(&act, n, FIRST), a.m = M - FIRST, a.after = 0;
+    k->run.mp_int8_again(&a);
+    char what[80];
+    snprintf(what, sizeof what, "%s, width %zu, again", f->name, n);
+    same(k, what, got, want, M * ROWS * 4);
+    free(x), free(want), free(got), free(codes), free(mem);
+    release(w, row * ROWS);
+}
+
+static void check_mp_int8_again(const pcs_kernel *k)
+{
+    pcs_mp_int8_fn *first = pcs_kernel_find(PCS_DO_mp_int8, NULL, k->needs)->run.mp_int8;
+#ifdef __x86_64__
+    if (strstr(k->isa, "emulated")) first = pcs_mp_int8_amx_emulated;
+#endif
+    for (size_t i = 0; pcs_formats[i]; i++)
+        if (pcs_formats[i]->codes_row) again_int8(k, pcs_formats[i], pcs_formats[i]->block * 2, first);
 }
 
 #endif

@@ -226,7 +226,7 @@ static void scores_bf16(const task *t, const work *w, uint32_t seq)
         for (size_t p = 0; p < panels; p++)
             pcs_kv_keys(kv, t->c->kernels, seq, t->head, (uint32_t)(j / 16 + p), r.panels + p * 16 * kd);
         const pcs_mp_bf16_args args = { &pcs_format_f32, (const uint8_t *)r.panels, 4 * kd, kd, 0, 16 * panels, w->m,
-                                        r.act, w->s + (j - w->lo), keys, NULL, r.scratch, true, 0 };
+                                        r.act, w->s + (j - w->lo), keys, NULL, r.scratch, true, 0, 0 };
         t->c->kernels->mp_bf16(&args);
     }
 }
@@ -263,7 +263,7 @@ static void mix_bf16(const task *t, const work *w, uint32_t seq)
         to_act(t, n < keys ? r.x : w->s, w->m, n, r.act);
         float *y = j > w->lo ? r.y : w->y;
         const pcs_mp_bf16_args args = { &pcs_format_f32, (const uint8_t *)r.panels, 4 * n, n, 0, vp, w->m, r.act, y, vp,
-                                        NULL, r.scratch, true, 0 };
+                                        NULL, r.scratch, true, 0, 0 };
         t->c->kernels->mp_bf16(&args);
         for (size_t i = 0; j > w->lo && i < w->m * vp; i++) w->y[i] += y[i];
     }
@@ -312,25 +312,37 @@ static size_t parts_of(const dims *d, size_t tiles, uint32_t nth)
     return d->group;
 }
 
+/* All tasks, tile by tile; for each tile by key heads and their parts. */
+typedef struct { const pcs_call *c; const dims *d; size_t each, parts; uint32_t nth; } tasks;
+
+/* Task `at`. In shares tasks lie there and back again, since later tiles have more keys: a thread's next one is after
+ * those of all that come after it, and as many again. */
+static void run_task(const tasks *all, size_t at, uint32_t ith)
+{
+    const size_t i = at % all->each, heads = all->d->group / all->parts, place = at % all->nth;
+    const size_t next = i + 2 * (all->nth - 1 - place) + 1;
+    size_t t = 0;
+    for (size_t tile = at / all->each; tile; tile--) t += tile_from(all->c, all->d, t);
+    const task k = { all->c, all->d, t, tile_from(all->c, all->d, t), i % all->parts * heads, heads,
+                     (uint32_t)(i / all->parts), (uint32_t)(next / all->parts) };
+    run(&k, all->c->scratch + ith * all->c->scratch_size);
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const dims d = dims_of(c);
     const size_t rows = (size_t)c->in[0].shape[0];
-    size_t tiles = 0, at = 0;
+    size_t tiles = 0;
     for (size_t t = 0; t < rows; t += tile_from(c, &d, t)) tiles++;
-    const size_t parts = parts_of(&d, tiles, nth);
-    for (size_t t = 0, n; t < rows; t += n) {
-        n = tile_from(c, &d, t);
-        for (size_t i = 0; i < d.kv->heads * parts; i++, at++) {
-            /* There and back again: later tiles have more keys. */
-            const size_t turn = at / nth, place = at % nth, own = turn % 2 ? nth - 1 - place : place;
-            if (own != ith) continue;
-            const size_t next = i + 2 * (nth - 1 - place) + 1; /* this thread's next task */
-            const size_t heads = d.group / parts;
-            const task k = { c, &d, t, n, i % parts * heads, heads, (uint32_t)(i / parts), (uint32_t)(next / parts) };
-            run(&k, c->scratch + ith * c->scratch_size);
+    const size_t parts = parts_of(&d, tiles, nth), each = d.kv->heads * parts, count = tiles * each;
+    const size_t turns = (count + nth - 1) / nth;
+    const tasks all = { c, &d, each, parts, nth };
+    pcs_claim k = pcs_claim_open(c->claims, c->step, turns * nth, ith, nth);
+    while (pcs_claim_next(&k, 1))
+        for (size_t u = k.begin; u < k.end; u++) {
+            const size_t turn = u % turns, place = u / turns, at = turn * nth + (turn % 2 ? nth - 1 - place : place);
+            if (at < count) run_task(&all, at, ith);
         }
-    }
 }
 
 static void attends(const pcs_node *n, int64_t *window, bool *causal)

@@ -63,42 +63,126 @@ static void outputs(const pcs_call *c, size_t n0, size_t count, float *mem)
         for (size_t i = 0; i < count; i++) y[r * n + i] += bias ? bias[i] : 0.0f;
 }
 
+/* Rows [begin, end) of all tokens. */
+static void pieces(const pcs_call *c, size_t begin, size_t end, char *scratch)
+{
+    const size_t wide = PCS_PANEL * PANELS;
+    for (size_t n0 = begin; n0 < end; n0 += wide)
+        outputs(c, n0, end - n0 < wide ? end - n0 : wide, (float *)(void *)scratch);
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const size_t n = (size_t)c->in[1].shape[0], wide = PCS_PANEL * PANELS;
     uint64_t begin, end;
-    if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
-    for (size_t n0 = begin; n0 < end; n0 += wide)
-        outputs(c, n0, end - n0 < wide ? end - n0 : wide, (float *)(void *)(c->scratch + ith * c->scratch_size));
+    if (!pcs_piece_share((size_t)c->in[1].shape[0], ith, nth, &begin, &end)) return;
+    pieces(c, begin, end, c->scratch + ith * c->scratch_size);
 }
+
+/* Which kernels multiply, and the units in which threads take the product: `rows` of the weights by `tokens`, of which
+ * `across` lie side by side; the last ones have what is left. */
+typedef struct {
+    const pcs_call *c;
+    size_t n, k, m, rows, tokens, across;
+    pcs_mv_fn *mv;
+    pcs_mvf_fn *mvf;
+    const uint8_t *w;
+    bool packed;
+} fast_work;
+
+/* Rows [n0, n1) by tokens [t0, t1); again: the same rows as in the call before. */
+typedef struct { size_t n0, n1, t0, t1; bool again; } part;
+
+static fast_work fast_work_of(const pcs_call *c)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    fast_work p = { .c = c, .n = (size_t)w->shape[0], .k = (size_t)w->shape[1], .m = (size_t)pcs_arg_rows(x),
+                  .rows = PCS_PANEL, .across = 1, .packed = w->panels != NULL };
+    const bool few = w->dtype == PCS_STORED && p.m <= PCS_FEW;
+    p.w = p.packed ? w->panels : w->data;
+    p.mv = few ? pcs_few(c->kernels, w->format, p.k) : NULL;
+    p.mvf = few && p.packed ? pcs_few_floats(c->kernels, w->format, p.k) : NULL;
+    /* Rows that stay decoded while tokens pass are as many as are decoded together. */
+    const bool bf16 = x->dtype == PCS_ACT_BF16 && c->kernels->mp_bf16_again,
+               int8 = x->dtype == PCS_ACT_INT8 && c->kernels->mp_int8_again;
+    if ((bf16 || int8) && p.m >= 2 * PCS_AGAIN_TOKENS) {
+        p.rows *= bf16 ? pcs_bf16_panels(p.k) : pcs_int8_panels(p.k);
+        p.across = p.m / PCS_AGAIN_TOKENS;
+    }
+    p.tokens = p.across > 1 ? PCS_AGAIN_TOKENS : p.m;
+    return p;
+}
+
+static void by_bf16(const fast_work *p, const part *of, char *scratch)
+{
+    const pcs_call *c = p->c;
+    const pcs_arg *w = &c->in[1];
+    const pcs_mp_bf16_args a = {
+        w->format, p->w, pcs_row_bytes(w->format, p->k), p->k, of->n0, of->n1, of->t1 - of->t0,
+        pcs_act_bf16_row(c->in[0].data, p->k, of->t0), (float *)c->out[0].data + of->t0 * p->n, p->n,
+        c->n_in > 2 ? c->in[2].data : NULL, scratch, p->packed, 0, p->m - of->t1
+    };
+    (of->again ? c->kernels->mp_bf16_again : c->kernels->mp_bf16)(&a);
+}
+
+static void by_int8(const fast_work *p, const part *of, char *scratch)
+{
+    const pcs_call *c = p->c;
+    const pcs_arg *w = &c->in[1];
+    const pcs_act_int8 act = pcs_act_int8_in(c->in[0].data, p->m, p->k);
+    const pcs_mp_int8_args a = {
+        w->format, p->w, pcs_row_bytes(w->format, p->k), p->k, of->n0, of->n1, of->t1 - of->t0,
+        pcs_act_int8_row(&act, p->k, of->t0), (float *)c->out[0].data + of->t0 * p->n, p->n,
+        c->n_in > 2 ? c->in[2].data : NULL, scratch, p->packed, p->m - of->t1
+    };
+    (of->again ? c->kernels->mp_int8_again : c->kernels->mp_int8)(&a);
+}
+
+static void part_of(const fast_work *p, const part *of, uint32_t ith)
+{
+    const pcs_call *c = p->c;
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    char *scratch = c->scratch + ith * c->scratch_size;
+    const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
+    if (x->dtype == PCS_ACT_BF16) by_bf16(p, of, scratch);
+    else if (x->dtype == PCS_ACT_INT8) by_int8(p, of, scratch);
+    else if (x->dtype == PCS_ACT)
+        (p->mv ? p->mv : c->kernels->mp)(&(pcs_mp_args){
+            w->format, p->w, pcs_row_bytes(w->format, p->k), p->k, of->n0, of->n1, p->m,
+            *(const pcs_act *)x->data, c->out[0].data, p->n, bias, scratch, p->packed });
+    else if (p->mvf)
+        p->mvf(&(pcs_mvf_args){ w->format, w->panels, p->k, of->n0, of->n1, p->m, x->data, c->out[0].data, p->n,
+                                bias });
+    else pieces(c, of->n0, of->n1, scratch);
+}
+
+/* Units [at, end): whole rows of units in one call, parts of them in one each. */
+static void claimed(const fast_work *p, uint64_t at, uint64_t end, size_t *last, uint32_t ith)
+{
+    while (at < end) {
+        const size_t down = (size_t)(at / p->across), first = (size_t)(at % p->across);
+        const uint64_t left = end - at, whole = first ? 0 : left / p->across;
+        const uint64_t units = whole ? whole * p->across : left < p->across - first ? left : p->across - first;
+        const size_t below = down + (whole ? (size_t)whole : 1), behind = whole ? p->across : first + (size_t)units;
+        part of = { down * p->rows, below * p->rows, first * p->tokens, behind * p->tokens, false };
+        if (of.n1 > p->n) of.n1 = p->n;
+        if (behind == p->across) of.t1 = p->m;
+        of.again = !whole && *last == down + 1;
+        *last = whole ? 0 : down + 1;
+        part_of(p, &of, ith);
+        at += units;
+    }
+}
+
 
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
-    const bool few = w->dtype == PCS_STORED && m <= PCS_FEW;
-    pcs_mv_fn *mv = few ? pcs_few(c->kernels, w->format, k) : NULL;
-    pcs_mvf_fn *mvf = few ? pcs_few_floats(c->kernels, w->format, k) : NULL;
-    const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
-    uint64_t begin, end;
-    if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
-    if (x->dtype == PCS_ACT_BF16)
-        c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data,
-                                                 pcs_row_bytes(w->format, k), k, begin, end, m, x->data, c->out[0].data,
-                                                 n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL, 0 });
-    else if (x->dtype == PCS_ACT_INT8)
-        c->kernels->mp_int8(&(pcs_mp_int8_args){ w->format, w->panels ? w->panels : w->data,
-                                                 pcs_row_bytes(w->format, k), k, begin, end, m,
-                                                 pcs_act_int8_in(x->data, m, k), c->out[0].data, n, bias,
-                                                 c->scratch + ith * c->scratch_size, w->panels != NULL });
-    else if (x->dtype == PCS_ACT)
-        (mv ? mv
-            : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k),
-                                              k, begin, end, m, *(const pcs_act *)x->data, c->out[0].data, n, bias,
-                                              c->scratch + ith * c->scratch_size, w->panels != NULL });
-    else if (mvf && w->panels)
-        mvf(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out[0].data, n, bias });
-    else eval(c, ith, nth);
+    const fast_work p = fast_work_of(c);
+    const uint32_t most = pcs_piece_threads(p.n), threads = nth < most ? nth : most;
+    if (ith >= threads) return;
+    const uint64_t units = (p.n + p.rows - 1) / p.rows * p.across, some = pcs_claim_most(units, threads);
+    size_t last = 0; /* rows of units that were decoded last, counted from 1 */
+    pcs_claim k = pcs_claim_open(c->claims, c->step, units, ith, threads);
+    while (pcs_claim_next(&k, some)) claimed(&p, k.begin, k.end, &last, ith);
 }
 
 /* The row of weights as numbers; memory: room for one in its own form and one in numbers. */

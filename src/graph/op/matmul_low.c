@@ -114,7 +114,7 @@ static void multiply_int8(const pcs_kernels *k, const rectangle *r, size_t ld, c
     encode_rows(k, r, ld, codes, aligned((char *)codes + up(r->n, 16) * row));
     k->act_int8(&(pcs_act_int8_args){ r->a, ld, r->m, 0, r->m, act });
     k->mp_int8(&(pcs_mp_int8_args){ f, codes, row, ld, 0, r->n, r->m, act, r->y, r->ldy, NULL,
-                                    aligned((char *)codes + up(r->n, 16) * row), false });
+                                    aligned((char *)codes + up(r->n, 16) * row), false, 0 });
 }
 
 static void multiply_f32(const pcs_kernels *k, const rectangle *r, size_t ld, char *mem)
@@ -144,7 +144,7 @@ static void multiply_rows(const product *p, const rectangle *r, char *mem)
         char *rest = aligned(mem + pcs_act_bf16_bytes(r->m, d));
         k->act_bf16(&(pcs_act_bf16_args){ r->a, d, r->m, 0, r->m, act, r->a_turned });
         k->mp_bf16(&(pcs_mp_bf16_args){ &pcs_format_f32, (const uint8_t *)r->b, d * 4, d, 0, r->n, r->m, act, r->y,
-                                        r->ldy, NULL, rest, false, r->b_turned });
+                                        r->ldy, NULL, rest, false, r->b_turned, 0 });
     } else if (kind == PCS_LOW_INT8) multiply_int8(k, r, ld, mem);
     else multiply_f32(k, r, ld, mem);
 }

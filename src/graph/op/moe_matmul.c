@@ -69,22 +69,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         }
 }
 
-static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
+/* Rows [begin, end) of the matrices, by each token's own, which lie packed or as codes have them. */
+static void fast_rows(const pcs_call *c, size_t begin, size_t end, char *mem)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0],
-                 top = (size_t)c->out[0].shape[1];
+                 top = (size_t)c->out[0].shape[1], row_bytes = pcs_row_bytes(w->format, k), chunks = pcs_chunks(k);
     pcs_mv_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
     pcs_mvf_fn *mvf = w->dtype == PCS_STORED ? pcs_few_floats(c->kernels, w->format, k) : NULL;
-    const bool coded = x->dtype == PCS_ACT || x->dtype == PCS_ACT_BF16 || x->dtype == PCS_ACT_INT8;
-    if (!coded && (!mvf || !w->panels)) {
-        eval(c, ith, nth);
-        return;
-    }
-    const size_t row_bytes = pcs_row_bytes(w->format, k), chunks = pcs_chunks(k);
-    char *mem = c->scratch + ith * c->scratch_size;
-    uint64_t begin, end;
-    if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
     for (size_t t = 0; t < tokens; t++)
         for (size_t s = 0; s < top; s++) {
             const size_t e = expert(c, t, s);
@@ -96,20 +88,38 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
             if (x->dtype == PCS_ACT_BF16)
                 c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1,
                                                          pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem,
-                                                         panels != NULL, 0 });
+                                                         panels != NULL, 0, 0 });
             else if (x->dtype == PCS_ACT_INT8) {
                 const pcs_act_int8 all = pcs_act_int8_in(x->data, (size_t)pcs_arg_rows(x), k);
                 c->kernels->mp_int8(&(pcs_mp_int8_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1,
                                                          pcs_act_int8_row(&all, k, r), y, n, NULL, mem,
-                                                         panels != NULL });
+                                                         panels != NULL, 0 });
             } else if (x->dtype == PCS_ACT)
                 (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end,
                                                            1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem,
                                                            panels != NULL });
             else
                 mvf(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
-            scaled(c, e, y + begin, (size_t)(end - begin));
+            scaled(c, e, y + begin, end - begin);
         }
+}
+
+static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2];
+    const bool coded = x->dtype == PCS_ACT || x->dtype == PCS_ACT_BF16 || x->dtype == PCS_ACT_INT8;
+    if (!coded && (w->dtype != PCS_STORED || !w->panels || !pcs_few_floats(c->kernels, w->format, k))) {
+        eval(c, ith, nth);
+        return;
+    }
+    const uint32_t units = pcs_piece_threads(n), threads = nth < units ? nth : units;
+    if (ith >= threads) return;
+    pcs_claim claim = pcs_claim_open(c->claims, c->step, units, ith, threads);
+    while (pcs_claim_next(&claim, pcs_claim_most(units, threads))) {
+        const size_t end = (size_t)claim.end * PCS_PANEL;
+        fast_rows(c, (size_t)claim.begin * PCS_PANEL, end < n ? end : n, c->scratch + ith * c->scratch_size);
+    }
 }
 
 /* Where the product of token t's slot s lies, and what it is made of. */

@@ -89,13 +89,14 @@ typedef struct {
     size_t ldy, rows; /* bytes to the next row; how many of them */
 } block_wanted;
 
-/* m tokens, whose tiles are at `act`; of the block from token t and row n on, of panel p of a number of `pairs`. */
-typedef struct { const void *act; size_t steps, m; const float *y; size_t ldy; } block_all;
+/* m tokens, whose tiles are at `act`, and `after` behind them; of the block from token t and row n on, of panel p of a
+ * number of `pairs`. */
+typedef struct { const void *act; size_t steps, m, after; const float *y; size_t ldy; } block_all;
 static block_wanted block_wants(const block_all *all, size_t t, size_t n, size_t p, size_t pairs)
 {
     const size_t lines = (16 + pairs - 1) / pairs, first = p / 2 * lines, left = all->m - t;
     const size_t row = all->steps * BLOCK_TILE;
-    const bool more = t + 64 <= all->m;
+    const bool more = t + 64 <= all->m + all->after;
     const char *next = (const char *)all->act + (more ? t + 32 : t) / 16 * row;
     return (block_wanted){ .next = next + 64 * (first + lines <= 16 ? first : 16 - lines), .lines = lines,
                            .second = more ? row : 0, .y = (const char *)(all->y + t * all->ldy + n),

@@ -50,15 +50,16 @@ static void mb_few(const mb_work *w)
 }
 
 /* Many tokens: a few panels become tiles that stay in the L2 cache and multiply all of them. */
-static void many(const mb_work *w)
+static void many(const mb_work *w, bool decoded)
 {
     const pcs_mp_bf16_args *a = w->a;
     const size_t most = MB_PANELS(a->k), panel = w->steps * MB_TILE, bytes = w->steps * BLOCK_TILE;
-    const block_all all = { a->act, w->steps, a->m, a->y, a->ldy };
+    const block_all all = { a->act, w->steps, a->m, a->after, a->y, a->ldy };
     for (size_t n = a->n0; n < a->n1; n += most * PCS_PANEL) {
         const size_t rows = a->n1 - n < most * PCS_PANEL ? a->n1 - n : most * PCS_PANEL;
         const size_t panels = (rows + PCS_PANEL - 1) / PCS_PANEL;
-        for (size_t p = 0; p < panels; p++) mb_fill(w, n + p * PCS_PANEL, 0, w->steps, w->tiles + p * panel);
+        for (size_t p = 0; p < panels && !decoded; p++)
+            mb_fill(w, n + p * PCS_PANEL, 0, w->steps, w->tiles + p * panel);
         for (size_t t = 0; t < a->m; t += 32)
             for (size_t p = 0; p < panels; p += 2) {
                 const char *x = (const char *)pcs_act_bf16_row(a->act, a->k, t), *x1 = t + 16 < a->m ? x + bytes : x;
@@ -82,6 +83,14 @@ void pcs_mp_bf16_amx(const pcs_mp_bf16_args *a)
     if (!a->m || a->n0 >= a->n1) return;
     block_configure(a->m);
     if (a->m <= 32) mb_few(&w);
-    else many(&w);
+    else many(&w, false);
     tiles_release(); /* else each change of threads saves 8 KB */
+}
+
+void pcs_mp_bf16_again_amx(const pcs_mp_bf16_args *a)
+{
+    const mb_work w = mb_open(a);
+    block_configure(a->m);
+    many(&w, true);
+    tiles_release();
 }

@@ -110,13 +110,18 @@ static mi_coder mi_coder_of(const pcs_format *f)
     return (mi_coder){ .f = f, .offset = 128 };
 }
 
-/* tiles: of pcs_int8_panels(k) panels; rows: codes of 16 rows a stride apart, or a panel. */
+/* 16 rows of which tiles are made. */
+typedef struct { uint8_t *tiles; float s[PCS_PANEL]; } mi_rows;
+
+/* tiles: of pcs_int8_panels(k) panels; rows: codes of 16 rows a stride apart, or a panel; kept: of all panels that have
+ * tiles, and one more. */
 typedef struct {
     const pcs_mp_int8_args *a;
     mi_coder by;
     size_t steps, part, stride; /* of a row; that are decoded at a time; bytes */
     pcs_panel_layout o;
     uint8_t *tiles, *rows;
+    mi_rows *kept;
 } mi_work;
 
 static mi_work mi_open(const pcs_mp_int8_args *a)
@@ -126,6 +131,7 @@ static mi_work mi_open(const pcs_mp_int8_args *a)
     w.part = whole || w.steps < MI_PART ? w.steps : MI_PART;
     w.stride = w.part * PCS_INT8_STEP + (whole ? PCS_ROW_PAD : 0) + 64; /* not a power of two */
     w.rows = w.tiles + pcs_int8_panels(a->k) * w.steps * PCS_INT8_TILE;
+    w.kept = (mi_rows *)(void *)(w.rows + pcs_int8_rows_room(a->k));
     if (w.by.lines) w.o = pcs_panel_layout_of(a->f);
     return w;
 }
@@ -148,9 +154,6 @@ static const uint8_t *mi_codes(const mi_work *w, size_t n, size_t at, size_t cou
     for (size_t i = 0; i < count; i++) to[i] ^= 128;
     return to;
 }
-
-/* 16 rows of which tiles are made. */
-typedef struct { uint8_t *tiles; float s[PCS_PANEL]; } mi_rows;
 
 static void mi_scales(const pcs_mp_int8_args *a, size_t n, float *s)
 {

@@ -59,17 +59,17 @@ static coming mi_coming(const mi_work *w, size_t n, size_t most)
 }
 
 /* Many tokens: a few panels become tiles that stay in the L2 cache and multiply all of them. */
-static void mi_many(const mi_work *w)
+static void mi_many(const mi_work *w, bool decoded)
 {
     const pcs_mp_int8_args *a = w->a;
     const size_t most = pcs_int8_panels(a->k), bytes = w->steps * BLOCK_TILE;
-    const block_all all = { a->act.q, w->steps, a->m, a->y, a->ldy };
-    mi_rows rows[16 + 1];
-    for (size_t p = 0; p <= most; p++) rows[p].tiles = w->tiles + p * bytes;
+    const block_all all = { a->act.q, w->steps, a->m, a->after, a->y, a->ldy };
+    mi_rows *const rows = w->kept;
+    for (size_t p = 0; p <= most && !decoded; p++) rows[p].tiles = w->tiles + p * bytes;
     for (size_t n = a->n0; n < a->n1; n += most * PCS_PANEL) {
         const size_t left = a->n1 - n < most * PCS_PANEL ? a->n1 - n : most * PCS_PANEL;
         const size_t panels = (left + PCS_PANEL - 1) / PCS_PANEL;
-        for (size_t p = 0; p < panels; p++) mi_fill(w, n + p * PCS_PANEL, 0, w->steps, &rows[p]);
+        for (size_t p = 0; p < panels && !decoded; p++) mi_fill(w, n + p * PCS_PANEL, 0, w->steps, &rows[p]);
         coming next = mi_coming(w, n + most * PCS_PANEL, most);
         for (size_t t = 0; t < a->m; t += 32)
             for (size_t p = 0; p < panels; p += 2) {
@@ -99,6 +99,14 @@ void pcs_mp_int8_amx(const pcs_mp_int8_args *a)
     const mi_work w = mi_open(a);
     block_configure(a->m);
     if (a->m <= 32) mi_some(&w);
-    else mi_many(&w);
+    else mi_many(&w, false);
     tiles_release(); /* else each change of threads saves 8 KB */
+}
+
+void pcs_mp_int8_again_amx(const pcs_mp_int8_args *a)
+{
+    const mi_work w = mi_open(a);
+    block_configure(a->m);
+    mi_many(&w, true);
+    tiles_release();
 }

@@ -46,6 +46,51 @@ static void test_model(void **state)
     precis_ctx_close(&ctx);
 }
 
+enum { PROMPT = 24 };
+typedef struct { uint64_t weights, products; double prompt, token; int parts, layers, most; } heard;
+
+static int part(void *user, const precis_bench_part *p)
+{
+    heard *t = user;
+    assert_int_equal(p->size, sizeof *p);
+    assert_true(p->steps > 0 && p->prompt_s >= 0 && p->token_s > 0);
+    assert_true(p->prompt_busy >= 0 && p->prompt_busy <= 1 && p->token_busy > 0 && p->token_busy <= 1);
+    assert_true(!p->bytes || p->type);
+    if (p->name && strstr(p->name, "*")) t->layers = (int)p->steps;
+    t->weights += p->bytes;
+    t->products += p->type ? p->products : 0;
+    t->prompt += p->prompt_s;
+    t->token += p->token_s;
+    return ++t->parts == t->most;
+}
+
+/* Steps of all layers are one row; their weights are those that bench says a token reads, and each meets each token of
+ * the prompt once, but for the head's, which meets the last. */
+static void test_parts(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(2);
+    for (uint32_t sequences = 1; sequences <= 3; sequences += 2) {
+        heard t = { 0 };
+        precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
+        precis_bench_result r = { .size = sizeof r };
+        o.prompt = PROMPT;
+        o.generate = 3;
+        o.sequences = sequences;
+        o.part = part;
+        o.user = &t;
+        OK(ctx, precis_bench(ctx, MODEL, &o, &r));
+        assert_true(t.parts > 10 && t.layers > 1 && t.prompt > 0 && t.token > 0);
+        assert_int_equal(t.weights, r.weight_bytes);
+        /* Rows of F16 or Q8_0 are two numbers or one a byte. */
+        assert_true(t.products > t.weights * PROMPT / 4 && t.products < t.weights * PROMPT);
+        t = (heard){ .most = 3 };
+        assert_int_equal(precis_bench(ctx, MODEL, &o, &r), PRECIS_ECANCELED);
+        assert_int_equal(t.parts, 3);
+    }
+    precis_ctx_close(&ctx);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -90,7 +135,7 @@ static void test_kernels(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_model), cmocka_unit_test(test_refused),
-                                        cmocka_unit_test(test_kernels) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_model), cmocka_unit_test(test_parts),
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_kernels) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
