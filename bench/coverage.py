@@ -2,6 +2,7 @@
 is measured: on the calibration's text, which the interval is of, and on the evaluation's.
 
 usage: coverage.py PRECIS MODEL CALIB TEXT CTX CHUNKS N [FIRST]     (N runs of 140, from FIRST on, so that a run goes on where it ended)
+CALIB: - for none, which is text that the model samples.
 
 Budgets are even in bits per weight from 2.6 to 6; seeds differ. Each seed is one profile, which the cache keeps, and has seven budgets.
 At the end the share that holds, with its binomial standard error.
@@ -18,7 +19,7 @@ with tempfile.TemporaryDirectory() as folder:
         bits, seed = rng.uniform(2.6, 6), (i - 1) // 7
         if i < first:
             continue
-        r = subprocess.run([precis, "quant", model, "--bpw", f"{bits:.3f}", "--seed", str(seed), "--calib", calib, "--text", text, "--ctx", ctx,
+        r = subprocess.run([precis, "quant", model, "--bpw", f"{bits:.3f}", "--seed", str(seed), *(() if calib == "-" else ("--calib", calib)), "--text", text, "--ctx", ctx,
                             "--chunks", chunks, "-o", out, "--json", "-q"], capture_output=True, text=True)
         if r.returncode:
             sys.exit(r.stderr)

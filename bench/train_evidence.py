@@ -23,7 +23,7 @@ Carried (point 8): gutenberg-7m's shape (with QK norms) on its own training text
 LR (0.03) and OTHERS_LR (0.006) of muon, DECAY (0.3). PRIDE: a file with Pride and Prejudice (Standard Ebooks, CC0; paragraphs one line each, a
 chapter's number before its first), which is among that text and not in SHARED; without it the text lacks that book.
 
-JOBS (environment, 1): seeds side by side, each process with THREADS (2) threads. SHARED: the folder of shared/data.
+TYPES (environment, all): of QAT, for example "3 bits,ternary". JOBS (environment, 1): seeds side by side, each process with THREADS (2) threads. SHARED: the folder of shared/data.
 
 Sizes: small ends in minutes, medium in some on 16 cores (bench/train_device), full is what a claim is made of. FOLDER keeps all runs; a second call goes on.
 """
@@ -37,7 +37,8 @@ jobs, threads = int(os.environ.get("JOBS", "1")), os.environ.get("THREADS", "2")
 here = os.path.dirname(os.path.abspath(__file__))
 shared = next((d for d in (os.environ.get("SHARED", ""), *(os.path.join(here, *[".."] * n, "shared", "data") for n in (1, 2, 3))) if d and os.path.isdir(d)), "shared/data")
 data = os.path.join(shared, "tinyshakespeare", "input.txt")
-TYPES = {"4 bits": ("INT4_G32", "lsq"), "3 bits": ("INT3_G32", "lsq"), "2 bits": ("UINT2_G32", "ste"), "ternary": ("TERNARY", "ternary")}
+QAT_TYPES = {"4 bits": ("INT4_G32", "lsq"), "3 bits": ("INT3_G32", "lsq"), "2 bits": ("UINT2_G32", "ste"), "ternary": ("TERNARY", "ternary")}
+TYPES = {k: v for k, v in QAT_TYPES.items() if k in os.environ.get("TYPES", ",".join(QAT_TYPES)).split(",")}
 SIZES = {
     "small": dict(width=64, layers=2, hidden=192, context=64, batch=16, steps=600, further=300, seeds=5, nano=300, cnn=250),
     "medium": dict(width=96, layers=3, hidden=288, context=128, batch=16, steps=2000, further=1000, seeds=5, nano=1000, cnn=600),

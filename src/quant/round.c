@@ -14,7 +14,7 @@
 #include "quant/gptq.h"
 #include "quant/segment.h"
 
-enum { STEPS = 80, TOKENS = PCS_ROUND_TOKENS, CHECKED = 32768, HELD = 8 };
+enum { STEPS = 128, TOKENS = PCS_ROUND_TOKENS, CHECKED = 32768, HELD = 8 };
 /* How far a code and a scale (of itself) may go in all: the rate falls from twice that over the steps to 0. */
 #define CODES_GO 0.5f
 #define SCALES_GO 0.15f
