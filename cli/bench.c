@@ -26,7 +26,8 @@ static const cli_option options[] = {
     { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default), background or cache" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
-    { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; others are made up" },
+    { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file, or a whole number, for an input of it; others "
+                                 "are made up" },
     { "--size", 0, "SIZES",
       "a net of arrays: what inputs that are made up have where the net leaves a dimension open (default 1): 224, "
       "48x320, or by name (batch=2,width=320)" },

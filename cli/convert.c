@@ -11,6 +11,8 @@ static const cli_option options[] = {
     { "--size", 0, "SIZES",
       "nets: sizes of dimensions that the file leaves open, for those that cannot stay so, and for all of a C file; in "
       "their order, without the first (48x320), or by name (batch=2,width=320)" },
+    { "--input", 0, "NAME=N",
+      "nets: an input that takes one whole number has this value for good, and is none any more" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
     { "--tensors", 0, NULL, "list every tensor that is not exact" },
@@ -77,7 +79,10 @@ static int run(cli *c)
     const char *out = cli_get(c, "--output");
     if (precis_net_probe(c->ctx, c->args[0])) return cli_net_convert(c);
     if (!out) return cli_usage(c, "where to? -o PATH");
-    if (cli_get(c, "--size")) return cli_usage(c, "--size is for nets of arrays (ONNX); %s is none", c->args[0]);
+    static const char *const of_nets[] = { "--size", "--input" };
+    for (int i = 0; i < 2; i++)
+        if (cli_get(c, of_nets[i]))
+            return cli_usage(c, "%s is for nets of arrays (ONNX); %s is none", of_nets[i], c->args[0]);
     precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
     o.format = cli_get(c, "--format");
     o.exact = cli_has(c, "--exact");

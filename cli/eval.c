@@ -19,6 +19,7 @@ static const cli_option options[] = {
     { "--data", 0, "[NAME=]PATH",
       "where the sets of the tasks lie (default: $PRECIS_DATA); nets: samples for input NAME, a .npy, .npz, or folder "
       "of .npz files or of images (more than once)" },
+    { "--input", 0, "NAME=N", "nets: an input that takes one whole number has this value" },
     { "--labels", 0, "FILE",
       "nets: .npy or .txt of classes or scores (of samples or pairs), .npy of classes of places, .json of boxes or "
       "sequences (docs/nets.md)" },

@@ -1,6 +1,6 @@
 /* eval_net.c - `eval` of a net of arrays: accuracy, mIoU or mAP, agreement with another net, and the gate. */
 #include "eval.h"
-#include "samples.h"
+#include "quant_net.h"
 #include "term.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static int for_nets(const cli *c)
     static const char *const own[] = { "--against", "--data", "--labels", "--output", "--detections", "--ignore",
                                        "--sequence", "--blank", "--mask", "--least",
                                        "--resize", "--crop", "--mean", "--std", "--pixels", "--layout", "--limit",
-                                       "--batch", "--gate", "--max-drop", "--mem-limit", "--nodes" };
+                                       "--batch", "--gate", "--max-drop", "--mem-limit", "--nodes", "--input" };
     for (int i = 0; i < c->n_given; i++) {
         const char *name = c->given[i].option->name;
         size_t k = 0;
@@ -187,6 +187,14 @@ static int give_figures(cli *c, const precis_eval_net_result *r, bool stopped)
                                               : EXIT_UNDECIDED;
 }
 
+/* With the values of --input, and those that either has. Both are to be closed whatever comes. */
+static int open_nets(cli *c, precis_net **net, precis_net **reference)
+{
+    precis_status st = precis_net_open(c->ctx, net, c->args[0]);
+    if (!st && cli_has(c, "--against")) st = precis_net_open(c->ctx, reference, cli_get(c, "--against"));
+    return st ? cli_fail(c, st) : cli_net_fix(c, *net, *reference);
+}
+
 int cli_net_eval(cli *c)
 {
     precis_eval_net_options o = PRECIS_EVAL_NET_OPTIONS_INIT;
@@ -198,16 +206,16 @@ int cli_net_eval(cli *c)
     if (rc < 0) rc = net_options(c, &o, &so);
     if (rc >= 0) return rc;
     o.each = cli_running_net;
-    precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (!st && cli_has(c, "--against")) st = precis_net_open(c->ctx, &reference, cli_get(c, "--against"));
-    if (!st) st = cli_samples_open(c, "--data", net, &so, &samples);
-    const bool nodes = cli_has(c, "--nodes");
-    if (!st && nodes) rc = compare_nodes(c, net, reference, samples);
-    else if (!st) st = precis_eval_net(c->ctx, net, reference, samples, &o, &r);
-    const bool part = st == PRECIS_ECANCELED && r.n;
-    cli_progress_note("");
-    if (st && !part) rc = cli_fail(c, st);
-    else if (!nodes) rc = give_figures(c, &r, part);
+    if ((rc = open_nets(c, &net, &reference)) < 0) {
+        precis_status st = cli_samples_open(c, "--data", net, &so, &samples);
+        const bool nodes = cli_has(c, "--nodes");
+        if (!st && nodes) rc = compare_nodes(c, net, reference, samples);
+        else if (!st) st = precis_eval_net(c->ctx, net, reference, samples, &o, &r);
+        const bool part = st == PRECIS_ECANCELED && r.n;
+        cli_progress_note("");
+        if (st && !part) rc = cli_fail(c, st);
+        else if (!nodes) rc = give_figures(c, &r, part);
+    }
     precis_samples_close(&samples);
     precis_net_close(&reference);
     precis_net_close(&net);

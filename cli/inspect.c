@@ -16,6 +16,7 @@ static const cli_option options[] = {
     { "--passes", 0, NULL, "of a net of arrays: how many nodes each pass folds, or raises from pieces" },
     { "--size", 0, "SIZES",
       "of a net of arrays: inputs and outputs where what is open has these (48x320, height=48,...)" },
+    { "--input", 0, "NAME=N", "of a net of arrays: an input that takes one whole number has this value" },
     { 0 },
 };
 

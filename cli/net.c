@@ -10,10 +10,12 @@
 /* Arrays of all --input, and what must be freed of them. */
 typedef struct {
     precis_array *list;
-    char **names; /* of arrays of their own; NULL: of an archive */
+    char **names; /* of arrays of their own; NULL: of an archive, or one of numbers */
     size_t n, room;
     precis_array **archives;
     size_t *sizes, n_archives;
+    uint64_t *numbers;
+    size_t n_numbers;
 } net_inputs;
 
 static bool more_room(net_inputs *in, size_t n)
@@ -43,14 +45,22 @@ static int read_archive(cli *c, const char *path, net_inputs *in)
     return -1;
 }
 
-/* "NAME=FILE.npy", split at the first '='; or FILE.npz. */
-static int read_input(cli *c, const char *given, net_inputs *in)
+/* "NAME=FILE.npy", split at the first '='; FILE.npz; or NAME=N. */
+static int read_input(cli *c, const precis_net *net, const char *given, net_inputs *in)
 {
     const char *equals = strchr(given, '=');
     const size_t len = strlen(given);
-    if (!equals && len > 4 && !strcmp(given + len - 4, ".npz")) return read_archive(c, given, in);
-    if (!equals) return cli_usage(c, "--input %s: it is NAME=FILE.npy, or FILE.npz", given);
+    bool number;
     if (!more_room(in, 1)) return cli_no_memory(c);
+    const int rc = cli_net_number(c, net, given, &in->list[in->n], &in->numbers[in->n_numbers], &number);
+    if (rc >= 0) return rc;
+    if (number) {
+        in->names[in->n++] = NULL;
+        in->n_numbers++;
+        return -1;
+    }
+    if (!equals && len > 4 && !strcmp(given + len - 4, ".npz")) return read_archive(c, given, in);
+    if (!equals) return cli_usage(c, "--input %s: it is NAME=FILE.npy, FILE.npz, or NAME=N", given);
     precis_array *a = &in->list[in->n];
     const precis_status st = precis_array_read(c->ctx, a, equals + 1);
     if (st) return cli_fail(c, st);
@@ -77,6 +87,7 @@ static void free_inputs(cli *c, net_inputs *in)
     free(in->names);
     free(in->archives);
     free(in->sizes);
+    free(in->numbers);
 }
 
 /* FOLDER/NAME.npy, '/' in a name as '_'. */
@@ -186,9 +197,10 @@ int cli_net_run(cli *c)
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
     net_inputs in = { .archives = cli_alloc((size_t)n + 1, sizeof *in.archives),
-                  .sizes = cli_alloc((size_t)n + 1, sizeof *in.sizes) };
-    if (!in.archives || !in.sizes) rc = cli_no_memory(c);
-    for (int i = 0; i < n && rc < 0; i++) rc = read_input(c, cli_get_nth(c, "--input", i), &in);
+                  .sizes = cli_alloc((size_t)n + 1, sizeof *in.sizes),
+                  .numbers = cli_alloc((size_t)n + 1, sizeof *in.numbers) };
+    if (!in.archives || !in.sizes || !in.numbers) rc = cli_no_memory(c);
+    for (int i = 0; i < n && rc < 0; i++) rc = read_input(c, net, cli_get_nth(c, "--input", i), &in);
     if (rc < 0 && (st = precis_net_run(net, in.list, in.n, &outputs))) rc = cli_fail(c, st);
     if (rc < 0) rc = write_outputs(c, net, outputs);
     free_inputs(c, &in);
@@ -297,6 +309,15 @@ static int inspect_ports(cli *c, precis_net *net, json_t *inputs, json_t *output
         json_array_append_new(inputs, port_json(net, &in[i], (long)i));
         if (!c->json) print_port(net, &in[i], (long)i, "input");
     }
+    for (size_t i = 0; i < precis_net_fixed(net) && rc < 0 && !c->json; i++) {
+        precis_array a;
+        char name[CLI_SHOWN], shape[SHAPE_TEXT];
+        json_t *values = cli_net_values_json(net);
+        if (!precis_net_fixed_input(net, i, &a))
+            cli_row(8, "%-7s %-32s %-6s [%s] = %lld", "value", cli_shown(a.name, name), a.type,
+                    shape_text(&a, NULL, -1, shape), (long long)json_integer_value(json_object_get(values, a.name)));
+        json_decref(values);
+    }
     for (size_t i = 0; i < m && rc < 0; i++) {
         json_array_append_new(outputs, port_json(net, &out[i], -1));
         if (!c->json) print_port(net, &out[i], -1, "output");
@@ -324,10 +345,14 @@ int cli_net_inspect(cli *c)
 {
     precis_net *net;
     int missing = 0;
-    const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (st) return cli_fail(c, st);
+    const int opened = cli_net_open(c, &net);
+    if (opened >= 0) {
+        precis_net_close(&net);
+        return opened;
+    }
     if (cli_has(c, "--passes") || cli_has(c, "--overflow")) {
-        const int rc = cli_has(c, "--passes") ? inspect_passes(c, net) : inspect_accumulators(c, net);
+        int rc = cli_net_assume_size(c, net);
+        if (rc < 0) rc = cli_has(c, "--passes") ? inspect_passes(c, net) : inspect_accumulators(c, net);
         precis_net_close(&net);
         return rc;
     }
@@ -335,10 +360,15 @@ int cli_net_inspect(cli *c)
     const int rc = inspect_ports(c, net, inputs, outputs);
     if (rc < 0) inspect_ops(c, net, ops, unsupported, &missing);
     const char *format = precis_net_format(net); /* a constant: it outlives the net */
+    json_t *values = precis_net_fixed(net) && rc < 0 ? cli_net_values_json(net) : NULL;
     precis_net_close(&net);
-    if (c->json && rc < 0)
-        return cli_print_json(c, json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", format, "ops", ops, "unsupported",
-                                           unsupported, "inputs", inputs, "outputs", outputs));
+    if (c->json && rc < 0) {
+        json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", format, "ops", ops, "unsupported",
+                                unsupported, "inputs", inputs, "outputs", outputs);
+        if (values) json_object_set_new(all, "values", values);
+        return cli_print_json(c, all);
+    }
+    json_decref(values);
     json_decref(ops);
     json_decref(unsupported);
     json_decref(inputs);

@@ -62,19 +62,37 @@ static bool open_behind(const precis_array *port)
     return open;
 }
 
+/* NAME=N for this input, in memory of our own. */
+static int take_number(cli *c, const precis_net *net, const char *given, precis_array *a, bool *number)
+{
+    uint64_t room;
+    const int rc = cli_net_number(c, net, given, a, &room, number);
+    void *own = rc < 0 && *number ? cli_alloc(sizeof room + 64, 1) : NULL;
+    if (rc >= 0 || !*number) return rc;
+    if (!own) return cli_no_memory(c);
+    memcpy(own, &room, sizeof room);
+    a->data = own;
+    return -1;
+}
+
 static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *list, bool *made)
 {
     const int sized = cli_net_sizes(c, net, list);
     for (size_t i = 0; i < precis_net_inputs(net) && sized < 0; i++) {
         precis_array port = { .size = sizeof port };
         precis_status st = precis_net_input(net, i, &port);
-        const char *path = NULL;
+        const char *path = NULL, *whole = NULL;
+        bool number = false;
         for (int k = 0; !st && !path && cli_get_nth(c, "--input", k); k++) {
             const char *given = cli_get_nth(c, "--input", k), *equals = strchr(given, '=');
-            if (!equals) return cli_usage(c, "--input %s: it is NAME=FILE.npy", given);
+            if (!equals) return cli_usage(c, "--input %s: it is NAME=FILE.npy, or NAME=N", given);
             if ((size_t)(equals - given) == strlen(port.name) && !strncmp(given, port.name, strlen(port.name)))
-                path = equals + 1;
+                path = equals + 1, whole = given;
         }
+        const int digits = whole ? take_number(c, net, whole, &list[i], &number) : -1;
+        if (digits >= 0) return digits;
+        made[i] = number;
+        if (number) continue;
         if (path) list[i] = (precis_array){ .size = sizeof *list };
         if (!st && path) st = precis_array_read(c->ctx, &list[i], path);
         if (st) return cli_fail(c, st);

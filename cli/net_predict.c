@@ -62,6 +62,7 @@ int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples
     if (cli_has(c, "--no-speed") || (elsewhere && !p->asked)) return -1;
     if (samples && precis_samples_count(samples) && !cli_get(c, "--size")) p->samples = samples;
     precis_status st = precis_net_open(c->ctx, &p->net, c->args[0]);
+    for (size_t i = 0; i < o->n_values && !st; i++) st = precis_net_fix(p->net, &o->values[i]);
     if (st) return cli_fail(c, st);
     const int rc = measure_any(c, o, p, &st);
     if (rc >= 0) return rc;

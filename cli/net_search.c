@@ -52,6 +52,7 @@ int cli_net_search(cli *c, precis_samples *calib, const precis_samples_options *
     precis_net *net = NULL;
     precis_samples *data = NULL;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
+    for (size_t i = 0; i < o->n_values && !st; i++) st = precis_net_fix(net, &o->values[i]);
     if (!st) st = cli_samples_open(c, "--data", net, so, &data);
     rc = st ? cli_fail(c, st) : search_with(c, calib, data, o, search);
     precis_samples_close(&data);

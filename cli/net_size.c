@@ -68,6 +68,17 @@ static int64_t size_of_name(const char *text, const char *symbol)
     return 0;
 }
 
+enum { DIM_NAME = 192 };
+
+/* What an open dimension is called: as in the file, or INPUT.1 where that has no name for it. */
+static const char *dim_name(const precis_net *net, size_t input, const precis_array *p, uint32_t d, char name[DIM_NAME])
+{
+    const char *symbol = precis_net_symbol(net, input, d);
+    if (*symbol) snprintf(name, DIM_NAME, "%s", symbol);
+    else snprintf(name, DIM_NAME, "%s.%u", p->name, d);
+    return name;
+}
+
 /* Is there an open dimension of this name? The names of all that there are, otherwise. */
 static int known(cli *c, const precis_net *net, const char *name, size_t n)
 {
@@ -78,16 +89,16 @@ static int known(cli *c, const precis_net *net, const char *name, size_t n)
         const precis_status st = precis_net_input(net, i, &p);
         if (st) return cli_fail(c, st);
         for (uint32_t d = 0; d < p.dims; d++) {
-            char symbol[128];
+            char symbol[DIM_NAME];
             if (p.shape[d] >= 0) continue;
-            snprintf(symbol, sizeof symbol, "%s", precis_net_symbol(net, i, d));
+            dim_name(net, i, &p, d, symbol);
             if (strlen(symbol) == n && !strncmp(symbol, name, n)) return -1;
-            if (!*symbol || strstr(all, symbol) || at + strlen(symbol) + 3 > sizeof all) continue;
+            if (strstr(all, symbol) || at + strlen(symbol) + 3 > sizeof all) continue;
             at += (size_t)snprintf(all + at, sizeof all - at, "%s%s", at ? ", " : "", cli_printable(symbol));
         }
     }
     return cli_usage(c, "--size %.*s=...: no input leaves a dimension of that name open; those that are: %s", (int)n,
-                     name, at ? all : "none with a name (give sizes in their order: --size 48x320)");
+                     name, at ? all : "none");
 }
 
 int cli_net_sizes(cli *c, const precis_net *net, precis_array *list)
@@ -105,7 +116,8 @@ int cli_net_sizes(cli *c, const precis_net *net, precis_array *list)
         if (st) return cli_fail(c, st);
         for (uint32_t d = 0; text && d < list[i].dims; d++) {
             if (list[i].shape[d] >= 0) continue;
-            const int64_t size = has_names(text) ? size_of_name(text, precis_net_symbol(net, i, d))
+            char symbol[DIM_NAME];
+            const int64_t size = has_names(text) ? size_of_name(text, dim_name(net, i, &list[i], d, symbol))
                                  : d             ? listed(text, open++)
                                                  : 0;
             if (size) list[i].shape[d] = size;

@@ -68,7 +68,7 @@ static json_t *made_json(const cli *c, const made *m)
     return j;
 }
 
-static int report(cli *c, const precis_net_quant *job, const made *m)
+static int report(cli *c, const precis_net *net, const precis_net_quant *job, const made *m)
 {
     const char *out = m->out;
     const precis_net_file *file = m->file;
@@ -94,6 +94,7 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
         json_object_set_new(j, "integers", json_integer((json_int_t)whole));
         json_object_set_new(j, "float", json_integer((json_int_t)floats));
         json_object_set_new(j, "nodes", nodes);
+        if (precis_net_fixed(net)) json_object_set_new(j, "values", cli_net_values_json(net));
         return cli_print_json(c, j);
     }
     json_decref(nodes);
@@ -190,25 +191,25 @@ int cli_net_plan(cli *c)
                                        "--weights",      "--like",        "--backend",     "--symmetric",
                                        "--reduce-range", "--all-int8",    "--group",       "--float",
                                        "--method",       "--speed",       "--no-speed",    "--size",
-                                       "--no-cache",     NULL };
+                                       "--no-cache",     "--input",       NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
+    precis_array *values = NULL;
+    precis_status st = PRECIS_OK;
     int rc = only(c, own);
     cli_predicted speed = { 0 };
     if (rc < 0) rc = quant_options(c, &o);
     if (rc < 0) rc = cli_net_floats(c, &o);
+    if (rc < 0) rc = cli_net_open(c, &net);
+    if (rc < 0) rc = cli_net_values(c, net, &o, &values);
     if (rc < 0) rc = cli_net_predict(c, &o, NULL, false, &speed);
-    if (rc >= 0) {
-        cli_net_predict_close(c, &speed);
-        return rc;
-    }
-    precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (!st) rc = cli_net_assume_size(c, net);
-    if (!st && rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = open_sizes(c, net, st);
-    if (rc < 0) rc = st ? cli_fail(c, st) : report(c, job, &(made){ .speed = &speed });
+    if (rc < 0) rc = cli_net_assume_size(c, net);
+    if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = open_sizes(c, net, st);
+    if (rc < 0) rc = report(c, net, job, &(made){ .speed = &speed });
     cli_net_predict_close(c, &speed);
     precis_net_quant_close(&job);
+    free(values);
     precis_net_close(&net);
     return rc;
 }
@@ -218,10 +219,10 @@ static int goes_over(cli *c)
 {
     precis_net *net = NULL;
     if (cli_has(c, "--static") || cli_has(c, "--dynamic") || cli_has(c, "--weight-only")) return -1;
-    const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    const bool coded = !st && precis_net_coded(net);
+    const int rc = cli_net_open(c, &net);
+    const bool coded = rc < 0 && precis_net_coded(net);
     precis_net_close(&net);
-    return st ? cli_fail(c, st) : coded ? cli_net_convert(c) : -1;
+    return coded ? cli_net_convert(c) : rc;
 }
 
 /* What has no form in C is refused before anything is calibrated. */
@@ -245,13 +246,18 @@ static precis_status assume(precis_net *net, precis_samples *k)
     return st ? st : precis_net_assume(net, inputs, precis_net_inputs(net));
 }
 
-/* The samples of --calib, and the sizes of one; without any those of --size. */
+/* The samples of --calib, and the sizes of one; without any those of --size. What decides which net it is, and is the
+ * same in all samples, has that value. */
 static int sized(cli *c, precis_net *net, const precis_samples_options *so, precis_samples **k)
 {
     precis_status st = PRECIS_OK;
+    size_t fixed = 0;
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, so, k);
     if (!st && (!*k || !precis_samples_count(*k))) return cli_net_assume_size(c, net);
     if (!st) st = assume(net, *k);
+    if (!st) st = precis_samples_fix(*k, net, &fixed);
+    if (fixed) precis_samples_close(k);
+    if (!st && fixed) st = cli_samples_open(c, "--calib", net, so, k);
     return st ? cli_fail(c, st) : -1;
 }
 
@@ -278,7 +284,8 @@ int cli_net_quant(cli *c)
                                        "--resize",       "--crop",    "--mean",      "--std",         "--pixels",
                                        "--layout",       "--float",   "--max-drop",  "--data",        "--labels",
                                        "--detections",   "--speed",   "--size",      "--sequence",    "--blank",
-                                       "--mask",         "--no-speed", "--no-cache",  "--replay",      NULL };
+                                       "--mask",         "--no-speed", "--no-cache",  "--replay",
+                                       "--input",        NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
@@ -297,9 +304,11 @@ int cli_net_quant(cli *c)
     if (rc < 0) rc = cli_samples_options(c, &so);
     if (rc >= 0) return rc;
     if ((rc = cli_net_form(c, out, &as_c)) >= 0 || (as_c && (rc = in_c(c, &o)) >= 0)) return rc;
-    precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (st) return cli_fail(c, st);
-    rc = sized(c, net, &so, &k);
+    precis_status st = PRECIS_OK;
+    precis_array *values = NULL;
+    rc = cli_net_open(c, &net);
+    if (rc < 0) rc = sized(c, net, &so, &k);
+    if (rc < 0) rc = cli_net_values(c, net, &o, &values);
     if (rc < 0) rc = cli_net_floats(c, &o);
     if (rc < 0) rc = cli_net_replayed(c, &o, &replayed);
     if (rc < 0) rc = cli_net_predict(c, &o, k, as_c, &speed);
@@ -309,12 +318,13 @@ int cli_net_quant(cli *c)
     if (rc < 0 && as_c) rc = cli_net_assume_size(c, net); /* and else the sizes of a sample */
     if (rc < 0) rc = write_net(c, job, &o, out, &file, as_c ? &cf : NULL);
     if (rc < 0 && !as_c) rc = cli_net_measure(c, out, &speed);
-    if (rc < 0) rc = report(c, job, &(made){ out, &file, search, as_c ? &cf : NULL, &speed });
+    if (rc < 0) rc = report(c, net, job, &(made){ out, &file, search, as_c ? &cf : NULL, &speed });
     cli_net_predict_close(c, &speed);
     cli_net_replayed_free(&o, &replayed);
     precis_net_quant_close(&job);
     precis_net_search_close(&search);
     precis_samples_close(&k);
+    free(values);
     precis_net_close(&net);
     return rc;
 }
@@ -326,7 +336,7 @@ int cli_only_nets(cli *c)
         "--per-channel", "--per-tensor", "--activations", "--weights",  "--symmetric", "--reduce-range",
         "--like",        "--backend",    "--all-int8",    "--group",    "--float",     "--max-drop",
         "--data",        "--labels",     "--detections",  "--speed",    "--size",      "--sequence",
-        "--blank",       "--mask",       "--no-speed",    NULL
+        "--blank",       "--mask",       "--no-speed",    "--input",    NULL
     };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))
@@ -337,7 +347,7 @@ int cli_only_nets(cli *c)
 
 int cli_net_convert(cli *c)
 {
-    static const char *const own[] = { "--output", "--format", "--mem-limit", "--qdq", "--size", NULL };
+    static const char *const own[] = { "--output", "--format", "--mem-limit", "--qdq", "--size", "--input", NULL };
     const char *out = cli_get(c, "--output");
     precis_net_file file = { .size = sizeof file };
     precis_net_c_file cf = { .size = sizeof cf };
@@ -345,9 +355,10 @@ int cli_net_convert(cli *c)
     int as_c = 0, rc = only(c, own);
     if (rc < 0) rc = cli_net_form(c, out, &as_c);
     if (rc >= 0) return rc;
-    precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (!st) rc = cli_net_assume_size(c, net);
-    if (!st && rc < 0) st = as_c ? precis_net_write_c(net, out, &cf) : precis_net_write(net, out, &file);
+    precis_status st = PRECIS_OK;
+    rc = cli_net_open(c, &net);
+    if (rc < 0) rc = cli_net_assume_size(c, net);
+    if (rc < 0) st = as_c ? precis_net_write_c(net, out, &cf) : precis_net_write(net, out, &file);
     if (st) rc = as_c ? cli_fail(c, st) : open_sizes(c, net, st);
     precis_net_close(&net);
     if (rc >= 0) return rc;

@@ -26,6 +26,8 @@
     { "--no-speed", 0, NULL, "nets: measure nothing; no product stays in float because it is slower in codes here" }, \
     { "--size", 0, "SIZES", "nets: sizes where the net says none (224, 48x320, or height=48,width=320): of what is " \
                             "measured (default: a sample's, 128), of what cannot stay open, and of a C file" }, \
+    { "--input", 0, "NAME=N", "nets: an input that takes one whole number has this value for good, and is none any " \
+                              "more (without: the one that all samples of --calib hold, where it decides the net)" }, \
     { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
 
 /* Of `quant` alone. */
@@ -46,6 +48,16 @@ int cli_net_search(cli *c, precis_samples *calib, const precis_samples_options *
 /* What was tried: as lines, or as an object. */
 void cli_print_search(const cli *c, const precis_net_search *search);
 json_t *cli_search_json(const precis_net_search *search, double max_drop);
+
+/* --input NAME=N (net_value.c). A number: *is; its array, whose element is in *room. -1, or an exit code. */
+int cli_net_number(cli *c, const precis_net *net, const char *given, precis_array *out, uint64_t *room, bool *is);
+/* Such inputs get these values; what one net has of them the other gets. other may be NULL. */
+int cli_net_fix(cli *c, precis_net *net, precis_net *other);
+/* The net of the command, with them. *net is to be closed whatever comes. */
+int cli_net_open(cli *c, precis_net **net);
+/* The values that the net has now as options of what is made of it; free *list, and close the net last. */
+int cli_net_values(cli *c, const precis_net *net, precis_net_quant_options *o, precis_array **list);
+json_t *cli_net_values_json(const precis_net *net); /* {"NAME": N} */
 
 /* Inputs of the shapes that the net says, with `size` for what it leaves open (0: 1 for the first dimension, 128 for
  * others): those of --input, and made up. Free them whatever it returns: -1, or an exit code. */

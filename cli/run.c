@@ -34,7 +34,8 @@ static const cli_option options[] = {
       "a token and a row of weights; default of W8A8 models), or auto: int8 for those, mixed on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--ignore-end", 0, NULL, "go on after an end token" },
-    { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; once for each" },
+    { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file, or a whole number, for an input of it; once "
+                                 "for each" },
     { "--output-dir", 0, "OUT", "where its outputs go, as NAME.npy" },
     { "--mem-limit", 0, "SIZE",
       "a net of arrays: private memory that the process may take (600M, 1.5GiB); what would pass it is refused" },

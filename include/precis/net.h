@@ -46,6 +46,21 @@ PRECIS_API const char *precis_net_symbol(const precis_net *net, size_t input, ui
  * last. */
 PRECIS_API int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint64_t *count, int *supported);
 
+/* From here on the net has no input value->name: it holds this whole number or truth value, a constant of all that is
+ * made of the net. What was made before (its graph, jobs, samples) is gone. Files that are written of it have no
+ * such input and say the value; arrays for it in runs and samples are taken where they hold this value, and refused
+ * with both otherwise. PRECIS_EINVAL: there is no such input, it is no such number, or it has another value already. */
+PRECIS_API precis_status precis_net_fix(precis_net *net, const precis_array *value);
+/* Digits as the array of an input that takes one whole number or truth value: its element is in *room. PRECIS_EINVAL:
+ * there is no such input, it takes something else, or its type has no such number. */
+PRECIS_API precis_status precis_net_number(const precis_net *net, const char *name, const char *digits, uint64_t *room,
+                                           precis_array *out);
+/* Such inputs, also those of the net that a file was written from; data: the element. */
+PRECIS_API size_t precis_net_fixed(const precis_net *net);
+PRECIS_API precis_status precis_net_fixed_input(const precis_net *net, size_t i, precis_array *out);
+/* Inputs that have a value in another net have it here, where there are such. */
+PRECIS_API precis_status precis_net_fix_as(precis_net *net, const precis_net *other);
+
 /* The graph, with dimensions that have no size as symbols; it belongs to the net. Where the net's form depends on a
  * first dimension that is open (Squeeze without axes), that is 1, which is said. NULL *graph and PRECIS_EUNSUPPORTED
  * where it depends on the contents of an input: precis_net_run makes it for those it is given. */

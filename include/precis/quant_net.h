@@ -68,10 +68,12 @@ typedef struct precis_net_quant_options {
     int rough; /* for measuring speed: weights' scales are those of their ranges, and none is searched             */
     const char *const *reasons; /* why the first n_reasons of floats do, in the coverage; NULL: it is asked for     */
     size_t n_reasons;
+    const precis_array *values; /* of inputs that have one: the net gets them by precis_net_fix                    */
+    size_t n_values;
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT                                                                                 \
     { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, \
-      0, NULL, 0, 0, NULL, 0 }
+      0, NULL, 0, 0, NULL, 0, NULL, 0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);

@@ -45,6 +45,10 @@ PRECIS_API void precis_samples_close(precis_samples **samples);
 PRECIS_API precis_status precis_samples_sha256(precis_ctx *ctx, const char *path, char hex[65]);
 /* Another net gets them, too: runs take no more samples than both allow. PRECIS_EINVAL: it has other inputs. */
 PRECIS_API precis_status precis_samples_also(precis_samples *samples, const precis_net *net);
+/* Inputs whose one number decides which graph the net has, and which hold the same in all samples, have that value in
+ * the net from now on (precis_net_fix), which is said; *n counts them. Then samples are to be opened again.
+ * PRECIS_EINVAL: such an input holds several. */
+PRECIS_API precis_status precis_samples_fix(precis_samples *samples, precis_net *net, size_t *n);
 PRECIS_API uint64_t precis_samples_count(const precis_samples *samples);
 /* Has the source more than the limit? */
 PRECIS_API int precis_samples_limited(const precis_samples *samples);

@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "job/net_kept.h"
 #include "job/temporary.h"
+#include "run/net.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static precis_status begin_trial(precis_net_predicted *p, const char *path, cons
     o.strict = 0;
     o.method = NULL; /* which codes weights have changes no time */
     o.rough = 1;
-    precis_status st = precis_net_open(p->ctx, net, path);
+    precis_status st = pcs_net_open_with(p->ctx, net, path, &p->quant);
     if (!st) st = precis_net_assume(*net, with->inputs, with->n);
     if (!st) st = precis_net_quant_open(*net, &o, q);
     return st ? st : list(p, *q);
@@ -228,7 +229,7 @@ static precis_status measure_both(precis_net_predicted *p, const char *path, con
 {
     precis_net *net = NULL, *coded = NULL;
     precis_status st = trial_of(p, with, q, &coded);
-    if (!st) st = precis_net_open(p->ctx, &net, path);
+    if (!st) st = pcs_net_open_with(p->ctx, &net, path, &p->quant);
     if (!st) st = bench(p, net, with, &p->in_float);
     p->of_trial = true;
     if (!st) st = bench(p, coded, with, &p->trial);

@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "job/temporary.h"
 #include "quant/net/net.h"
+#include "run/net.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,7 +49,7 @@ static precis_status open_net(precis_net_search *s, precis_net **net)
 {
     precis_samples *from = s->calib ? s->calib : s->data;
     const precis_array *inputs;
-    precis_status st = precis_net_open(s->ctx, net, s->path);
+    precis_status st = pcs_net_open_with(s->ctx, net, s->path, &s->quant);
     if (!st && from && !(st = precis_samples_read(from, 0, 1, &inputs)))
         st = precis_net_assume(*net, inputs, precis_net_inputs(*net));
     return st;

@@ -3,6 +3,7 @@
 #include "read/netfile.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define NETFILE(name) extern const pcs_netfile_reader pcs_netfile_##name;
@@ -61,6 +62,20 @@ void pcs_netfile_close(pcs_netfile **file)
     *file = NULL;
 }
 
+/* Which of the inputs whose contents were asked for could have a value beforehand. */
+static void say_fixable(const pcs_netfile *file, uint64_t need)
+{
+    precis_ctx *ctx = file->ctx;
+    for (size_t i = 0; i < file->n_inputs; i++) {
+        const pcs_port *p = &file->inputs[i];
+        if (!(need & (uint64_t)1 << (i < 63 ? i : 63)) || !pcs_port_fixable(p)) continue;
+        const size_t at = strlen(ctx->message);
+        snprintf(ctx->message + at, sizeof ctx->message - at,
+                 "; what %.60s holds decides which net it is: give its value (--input %.60s=N)", p->name, p->name);
+        return;
+    }
+}
+
 precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out)
 {
     precis_ctx *ctx = file->ctx;
@@ -73,6 +88,7 @@ precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *giv
     ctx->file = NULL;
     if (st) {
         const uint64_t need = st == PRECIS_EUNSUPPORTED ? out->need : 0;
+        say_fixable(file, need);
         pcs_netfile_graph_close(ctx, out);
         out->need = need;
     }

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "graph/element.h"
+#include "precis/net.h"
 
 typedef struct pcs_str {
     const char *s;
@@ -25,6 +26,8 @@ typedef struct pcs_port {
     uint32_t dims;
     int64_t shape[PCS_GRAPH_DIMS];      /* -1: not said */
     const char *symbol[PCS_GRAPH_DIMS]; /* its name, or NULL */
+    uint8_t value[8]; /* of a fixed one: its element */
+    bool gone;        /* fixed in the net that the file was made from: the file has no such input, and no graph it */
 } pcs_port;
 
 /* How often an op stands in the file. */
@@ -61,6 +64,7 @@ typedef struct pcs_netfile_graph {
 
 typedef struct pcs_netfile_reader {
     const char *name; /* as inspect says it */
+    bool fixes;       /* its import knows fixed inputs */
     const char *ending;
     /* Is it this kind, by its first bytes (n of them, 256 at most)? */
     bool (*probe)(const uint8_t *head, size_t n);
@@ -69,7 +73,7 @@ typedef struct pcs_netfile_reader {
     precis_status (*open)(precis_ctx *ctx, pcs_netfile **out, const char *path);
     void (*close)(pcs_netfile *file);
     /* given: one of each input, or NULL. PRECIS_EUNSUPPORTED with out->need != 0:
-     * contents are needed. */
+     * contents are needed. Of fixed inputs it makes constants (pcs_import_fixed). */
     precis_status (*import)(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
 } pcs_netfile_reader;
 
@@ -79,6 +83,7 @@ struct pcs_netfile {
     const char *path;
     pcs_port *inputs, *outputs;
     size_t n_inputs, n_outputs;
+    size_t n_fixed; /* behind the inputs in the same list: those with a value, which are inputs no more */
     pcs_netfile_count *counts;
     size_t n_counts;
     bool keep_names; /* import says which value of the graph each name of the file is */
@@ -92,6 +97,21 @@ const pcs_netfile_reader *pcs_netfile_reader_of(precis_ctx *ctx, const char *pat
 /* The file mapped and described. PRECIS_EFORMAT with an offset for damage. */
 precis_status pcs_netfile_open(precis_ctx *ctx, pcs_netfile **out, const char *path);
 void pcs_netfile_close(pcs_netfile **file);
+/* Is the port one whole number or truth value, so that it may be fixed? */
+bool pcs_port_fixable(const pcs_port *p);
+/* Its value in digits. */
+const char *pcs_port_value(const pcs_port *p, char text[24]);
+/* From here on input i is no input but this value; inputs behind it move up. Graphs that were made stay as they are. */
+void pcs_netfile_fix(pcs_netfile *file, size_t i, const void *element);
+/* Digits as the value of a port that may be fixed; false: its type has no such one. */
+bool pcs_port_read_number(pcs_port *p, const char *digits);
+/* "I64 16000", "I64[1] 16000" as a fixed port; false: it is none. And the other way round. */
+bool pcs_port_read_fixed(pcs_port *p, pcs_str text);
+void pcs_port_print_fixed(const pcs_port *p, char *text, size_t room);
+/* The input of this name, or the one that has a value. NULL: there is none. */
+const pcs_port *pcs_netfile_port(const pcs_netfile *file, const char *name, bool *fixed);
+/* Is the array one for an input that has a value? PRECIS_EINVAL, with both values, where it holds another. */
+precis_status pcs_netfile_has_value(const pcs_netfile *file, const precis_array *a, bool *fixed);
 /* *out is empty on failure, but for what it needs. */
 precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
 /* Of importers: what a name of the file, at its outermost level, became. */

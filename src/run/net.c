@@ -180,6 +180,19 @@ precis_status precis_net_assume(precis_net *net, const precis_array *inputs, siz
     return PRECIS_OK;
 }
 
+void pcs_net_fix_input(precis_net *net, size_t i, const void *element)
+{
+    const size_t behind = net->file->n_inputs - 1 - i;
+    forget(net);
+    pcs_netfile_graph_close(net->ctx, &net->symbolic);
+    pcs_free(net->ctx, net->codes[i]);
+    memmove(&net->codes[i], &net->codes[i + 1], behind * sizeof *net->codes);
+    net->codes[i + behind] = NULL;
+    if (net->assumed) memmove(&net->assumed[i], &net->assumed[i + 1], behind * sizeof *net->assumed);
+    net->need = 0;
+    pcs_netfile_fix(net->file, i, element);
+}
+
 precis_status precis_net_shapes(precis_net *net, precis_array *outputs)
 {
     pcs_netfile_graph g = { 0 };
@@ -379,6 +392,10 @@ static precis_status match(precis_net *net, const precis_array *inputs, size_t n
     const pcs_netfile *f = net->file;
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
+        bool fixed;
+        const precis_status st = pcs_netfile_has_value(net->file, &inputs[i], &fixed);
+        if (st) return st;
+        if (fixed) continue;
         while (k < f->n_inputs && strcmp(f->inputs[k].name, inputs[i].name)) k++;
         if (k == f->n_inputs)
             return pcs_fail(net->ctx, PRECIS_EINVAL, "the net has no input %s; its first is %s", inputs[i].name,

@@ -19,6 +19,10 @@ precis_ctx *pcs_net_ctx(const precis_net *net);
 const char *pcs_net_path(const precis_net *net);
 /* Of precis_net_assume: one of each input, or NULL. */
 const pcs_netfile_given *pcs_net_assumed(const precis_net *net);
+/* As precis_net_open, with the options' values of inputs. */
+precis_status pcs_net_open_with(precis_ctx *ctx, precis_net **out, const char *path, const precis_net_quant_options *o);
+/* Input i is none any more and has this element; the graphs that were made are gone. */
+void pcs_net_fix_input(precis_net *net, size_t i, const void *element);
 /* What the caller is told of a file that was written; file may be NULL. */
 void pcs_net_tell_file(const pcs_onnx_written *written, precis_net_file *file);
 /* precis_net_write_c of a file that was made of the net: the head of the C file says the net's own path. */

@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "base/options.h"
 #include "run/net.h"
+#include "run/watched.h"
 #include "write/c/c.h"
 #include "write/onnx/onnx.h"
 
@@ -38,7 +39,8 @@ precis_status precis_net_write(precis_net *net, const char *path, precis_net_fil
     pcs_onnx_named *in = pcs_alloc(g->ctx, n + m + 1, sizeof *in), *out = in ? in + n : NULL;
     if (!in) return PRECIS_ENOMEM;
     st = name_ports(net, in, out);
-    const pcs_onnx_saved what = { .graph = g, .inputs = in, .outputs = out, .n_inputs = n, .n_outputs = m };
+    const pcs_onnx_saved what = { .graph = g, .inputs = in, .outputs = out, .n_inputs = n, .n_outputs = m,
+                                  .net = pcs_net_file(net) };
     if (!st) st = pcs_onnx_save(g->ctx, &what, path, &written);
     if (!st) pcs_net_tell_file(&written, file);
     pcs_free(g->ctx, in);
@@ -53,7 +55,8 @@ precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const cha
     precis_ctx *ctx = pcs_net_ctx(net);
     pcs_c_written k;
     const pcs_c_saved what = { .net = file_of_net, .source = pcs_net_path(net), .beside = beside,
-                                .sizes = pcs_net_assumed(net), .n_sizes = precis_net_inputs(net) };
+                                .sizes = pcs_net_assumed(net), .n_sizes = precis_net_inputs(net),
+                                .from = pcs_net_file(net) };
     const precis_status st = pcs_c_save(ctx, &what, path, &k);
     if (st || !file) return st;
     precis_net_c_file all = { .size = sizeof all, .bytes = k.bytes, .weights = k.weights, .code = k.code,

@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/options.h"
 #include "read/source.h"
+#include "run/net.h"
+#include "run/watched.h"
 
 #include <stdio.h>
 
@@ -26,10 +28,12 @@ typedef struct feed {
 
 struct precis_samples {
     precis_ctx *ctx;
+    const precis_net *net;
     precis_samples_options o;
     pcs_arena arena;
     pcs_source *sources;
     size_t n_sources, n_inputs;
+    size_t n_ports;       /* with those behind the inputs that have a value: their samples are held against it */
     precis_array *ports;  /* of the net */
     feed *from;           /* of each input */
     bool *as_it_is;       /* a sample is the whole input */
@@ -92,11 +96,11 @@ static precis_status open_source(precis_samples *s, pcs_source *source, const ch
     const char *equals = strchr(given, '=');
     size_t k = 0;
     *input = NULL;
-    for (k = 0; equals && k < s->n_inputs; k++)
+    for (k = 0; equals && k < s->n_ports; k++)
         if (strlen(s->ports[k].name) == (size_t)(equals - given) &&
             !strncmp(s->ports[k].name, given, (size_t)(equals - given)))
             break;
-    if (equals && k < s->n_inputs) *input = s->ports[k].name;
+    if (equals && k < s->n_ports) *input = s->ports[k].name;
     const char *path = *input ? equals + 1 : given;
     if (equals && !*input && pcs_absent(given))
         return pcs_fail(s->ctx, PRECIS_EINVAL, "the net has no input %.*s; its first is %s", (int)(equals - given),
@@ -116,10 +120,11 @@ static precis_status assign(precis_samples *s, pcs_source *source, const char *i
 {
     size_t n = 0;
     const bool named = source->kind->named && source->kind->named(source);
-    for (size_t k = 0; k < s->n_inputs; k++) {
+    for (size_t k = 0; k < s->n_ports; k++) {
         const char *name = s->ports[k].name;
         const bool has = named && source->kind->has(source, name);
-        if (input ? strcmp(name, input) : named ? !has && s->n_inputs > 1 : s->n_inputs > 1) continue;
+        const bool only = !k && s->n_inputs == 1 && !(named && s->n_ports > 1);
+        if (input ? strcmp(name, input) : !has && !only) continue;
         if (named && !has)
             return pcs_fail(s->ctx, PRECIS_EINVAL, "%s: has no array %s, which the net takes", source->path, name);
         feed *f = &s->from[k];
@@ -159,8 +164,9 @@ static precis_status look(precis_samples *s, size_t k, bool *one_shape)
 static precis_status settle_count(precis_samples *s)
 {
     s->count = UINT64_MAX;
-    for (size_t k = 0; k < s->n_inputs; k++) {
+    for (size_t k = 0; k < s->n_ports; k++) {
         const feed *from = &s->from[k];
+        if (!from->n && k >= s->n_inputs) continue;
         if (!from->n) return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s of the net has no samples", s->ports[k].name);
         if (from->count == UINT64_MAX) continue;
         if (s->count == UINT64_MAX) s->count = from->count;
@@ -193,8 +199,9 @@ static precis_status open_all(precis_samples *s, const precis_net *net, const ch
 {
     precis_status st = PRECIS_OK;
     const char *input;
-    for (size_t k = 0; k < s->n_inputs && !st; k++) {
-        st = precis_net_input(net, k, &s->ports[k]);
+    for (size_t k = 0; k < s->n_ports && !st; k++) {
+        st = k < s->n_inputs ? precis_net_input(net, k, &s->ports[k])
+                             : precis_net_fixed_input(net, k - s->n_inputs, &s->ports[k]);
         s->from[k].list = pcs_arena_alloc(&s->arena, n + 1, sizeof *s->from[k].list);
         if (!st && !s->from[k].list) st = PRECIS_ENOMEM;
     }
@@ -231,17 +238,19 @@ precis_status precis_samples_open(precis_ctx *ctx, precis_samples **out, const p
     precis_samples *s = pcs_alloc(ctx, 1, sizeof *s);
     if (!s) return PRECIS_ENOMEM;
     s->ctx = ctx;
+    s->net = net;
     s->o = (precis_samples_options)PRECIS_SAMPLES_OPTIONS_INIT;
     pcs_options_take(&s->o, sizeof s->o, opts);
     pcs_arena_init(&s->arena, ctx);
     s->n_inputs = precis_net_inputs(net);
+    s->n_ports = s->n_inputs + precis_net_fixed(net);
     s->sources = pcs_alloc(ctx, n + 1, sizeof *s->sources);
-    s->ports = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->ports);
-    s->inputs = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->inputs);
-    s->from = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->from);
-    s->as_it_is = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->as_it_is);
-    s->room = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->room);
-    s->room_bytes = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->room_bytes);
+    s->ports = pcs_arena_alloc(&s->arena, s->n_ports + 1, sizeof *s->ports);
+    s->inputs = pcs_arena_alloc(&s->arena, s->n_ports + 1, sizeof *s->inputs);
+    s->from = pcs_arena_alloc(&s->arena, s->n_ports + 1, sizeof *s->from);
+    s->as_it_is = pcs_arena_alloc(&s->arena, s->n_ports + 1, sizeof *s->as_it_is);
+    s->room = pcs_arena_alloc(&s->arena, s->n_ports + 1, sizeof *s->room);
+    s->room_bytes = pcs_arena_alloc(&s->arena, s->n_ports + 1, sizeof *s->room_bytes);
     for (int c = 0; c < 3; c++)
         if (s->o.deviation[c] == 0) s->o.deviation[c] = 1;
     precis_status st = s->sources && s->ports && s->inputs && s->from && s->as_it_is && s->room && s->room_bytes
@@ -261,7 +270,7 @@ void precis_samples_close(precis_samples **samples)
     for (size_t i = 0; s->sources && i < s->n_sources; i++)
         if (s->sources[i].kind) s->sources[i].kind->close(&s->sources[i]);
     pcs_free(ctx, s->sources);
-    for (size_t k = 0; s->room && k < s->n_inputs; k++) pcs_free(ctx, s->room[k]);
+    for (size_t k = 0; s->room && k < s->n_ports; k++) pcs_free(ctx, s->room[k]);
     pcs_arena_free(&s->arena);
     pcs_free(ctx, s);
     *samples = NULL;
@@ -270,8 +279,8 @@ void precis_samples_close(precis_samples **samples)
 precis_status precis_samples_also(precis_samples *s, const precis_net *net)
 {
     if (precis_net_inputs(net) != s->n_inputs)
-        return pcs_fail(s->ctx, PRECIS_EINVAL, "the nets have %zu and %zu inputs: they are not the same net",
-                        s->n_inputs, precis_net_inputs(net));
+        return pcs_fail(s->ctx, PRECIS_EINVAL, "the nets have %zu and %zu inputs: they are not the same net, or an "
+                        "input of one has a value in the other (--input NAME=N)", s->n_inputs, precis_net_inputs(net));
     for (size_t i = 0; i < s->n_inputs; i++) {
         precis_array port;
         size_t k = 0;
@@ -287,6 +296,51 @@ precis_status precis_samples_also(precis_samples *s, const precis_net *net)
         if (d) s->fixed = d;
     }
     return PRECIS_OK;
+}
+
+/* The one value that input k has in all samples. PRECIS_EINVAL: it has several. */
+static precis_status only_value(precis_samples *s, size_t k, uint8_t value[8], precis_array *out)
+{
+    for (uint64_t i = 0; i < s->count; i++) {
+        precis_array one;
+        const precis_status st = sample_of(s, k, i, &one);
+        if (st) return st;
+        if (!i) *out = one;
+        if (!i) memcpy(value, one.data, one.bytes);
+        if (!memcmp(value, one.data, one.bytes)) continue;
+        return pcs_fail(s->ctx, PRECIS_EINVAL, "input %.60s decides which net it is, and %s holds another value than "
+                        "the first: a file is made for one (--input %.60s=N, and samples that have it)",
+                        s->ports[k].name, precis_samples_name(s, i), s->ports[k].name);
+    }
+    out->name = s->ports[k].name;
+    out->data = value;
+    return PRECIS_OK;
+}
+
+precis_status precis_samples_fix(precis_samples *s, precis_net *net, size_t *n)
+{
+    precis_status st = PRECIS_OK;
+    for (bool more = true; more && !st;) {
+        const pcs_netfile_graph *g; /* a job finds it made, and wants its names */
+        more = pcs_net_named_graph(net, &g) == PRECIS_EUNSUPPORTED;
+        const pcs_netfile *f = pcs_net_file(net);
+        size_t i = 0, k = 0;
+        while (more && i < f->n_inputs && !(precis_net_asks(net, i) && pcs_port_fixable(&f->inputs[i]))) i++;
+        if (!more || i == f->n_inputs) break;
+        const char *name = f->inputs[i].name;
+        while (k < s->n_inputs && strcmp(s->ports[k].name, name)) k++;
+        if (k == s->n_inputs) break;
+        uint8_t value[8];
+        char text[24];
+        precis_array only;
+        st = only_value(s, k, value, &only);
+        if (!st) st = precis_net_fix(net, &only);
+        if (!st)
+            pcs_warn(s->ctx, "%s: input %.60s is %s in all samples, and has this value from here on", f->path, name,
+                     pcs_port_value(&f->inputs[f->n_inputs], text));
+        *n += !st;
+    }
+    return st;
 }
 
 uint64_t precis_samples_count(const precis_samples *s) { return s->count; }
@@ -328,13 +382,32 @@ static precis_status batch_of(precis_samples *s, size_t k, uint64_t first, uint6
     return st;
 }
 
+/* Samples of an input that has a value hold just that. */
+static precis_status check_values(precis_samples *s, uint64_t first, uint64_t n)
+{
+    for (size_t k = s->n_inputs; k < s->n_ports; k++)
+        for (uint64_t i = first; s->from[k].n && i < first + n; i++) {
+            precis_array one;
+            bool fixed;
+            const precis_status st = sample_of(s, k, i, &one);
+            if (st) return st;
+            one.name = s->ports[k].name;
+            const precis_status same = pcs_netfile_has_value(pcs_net_file(s->net), &one, &fixed);
+            if (!same) continue;
+            char why[sizeof s->ctx->message];
+            memcpy(why, s->ctx->message, sizeof why);
+            return pcs_fail(s->ctx, same, "%s: %s", precis_samples_name(s, i), why);
+        }
+    return PRECIS_OK;
+}
+
 precis_status precis_samples_read(precis_samples *s, uint64_t first, uint64_t n, const precis_array **inputs)
 {
     *inputs = NULL;
     if (!n || first >= s->count || n > s->count - first || (s->fixed && n > s->fixed))
         return pcs_fail(s->ctx, PRECIS_EINVAL, "samples %llu to %llu of %llu", (unsigned long long)first,
                         (unsigned long long)(first + n), (unsigned long long)s->count);
-    precis_status st = PRECIS_OK;
+    precis_status st = check_values(s, first, n);
     for (size_t k = 0; k < s->n_inputs && !st; k++) st = batch_of(s, k, first, n, s->fixed ? s->fixed : n);
     if (!st) *inputs = s->inputs;
     return st;

@@ -1,6 +1,7 @@
 /* calibrate.c - the float net runs with observers on the values that get codes: batch after batch, in bounded memory,
  * as often as the observer asks for, and once more over the first batches to count what the ranges leave out. */
 #include "quant/net/method.h"
+#include "run/watched.h"
 
 #define COUNTED 8 /* batches of the last pass */
 
@@ -153,7 +154,9 @@ static precis_status bind(precis_net_quant *q, size_t i, const precis_array *inp
 precis_status pcs_net_batch(precis_net_quant *q, const precis_array *inputs, size_t n)
 {
     precis_status st = PRECIS_OK;
-    if (last_pass(q) && q->batches >= COUNTED) return PRECIS_OK;
+    bool fixed;
+    for (size_t k = 0; k < n && !st; k++) st = pcs_netfile_has_value(pcs_net_file(q->net), &inputs[k], &fixed);
+    if (!st && last_pass(q) && q->batches >= COUNTED) return PRECIS_OK;
     for (size_t i = 0; i < precis_net_inputs(q->net) && !st; i++) st = bind(q, i, inputs, n);
     if (!st) st = pcs_program_run(q->program);
     if (!st) st = q->error;

@@ -3,6 +3,7 @@
 
 #include "base/options.h"
 #include "run/net.h"
+#include "run/watched.h"
 #include "write/onnx/onnx.h"
 
 #include <stdio.h>
@@ -151,8 +152,12 @@ static precis_status start(precis_net_quant *q)
 precis_status precis_net_quant_open(precis_net *net, const precis_net_quant_options *options, precis_net_quant **out)
 {
     const pcs_netfile_graph *f;
+    precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     *out = NULL;
-    precis_status st = pcs_net_named_graph(net, &f);
+    pcs_options_take(&o, sizeof o, options);
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < o.n_values && !st; i++) st = precis_net_fix(net, &o.values[i]);
+    if (!st) st = pcs_net_named_graph(net, &f);
     if (st) return st;
     precis_graph *g = f->graph;
     precis_net_quant *q = pcs_alloc(g->ctx, 1, sizeof *q);
@@ -270,6 +275,7 @@ static precis_status save(precis_net_quant *q, const char *path, precis_status (
     pcs_beside beside;
     const pcs_onnx_saved what = { .graph = q->g,      .inputs = in,   .outputs = out,
                                   .n_inputs = n,      .n_outputs = m, .whole = q->o.whole != 0,
+                                  .net = pcs_net_file(q->net),
                                   .instead = instead, .user = user,   .beside = beside_of(q, &beside) };
     if (!st) st = pcs_onnx_save(q->ctx, &what, path, written);
     pcs_free(q->ctx, in);

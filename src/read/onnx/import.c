@@ -326,15 +326,24 @@ precis_status pcs_import_initializers(pcs_import *im, pcs_scope *scope, pcs_prot
     return PRECIS_OK;
 }
 
+/* Under its name: an input, or one that is fixed. */
+static precis_status bind_port(pcs_import *im, pcs_scope *scope, const pcs_port *p, precis_value v)
+{
+    return pcs_scope_bind(im, scope, (pcs_str){ p->name, strlen(p->name) }, v);
+}
+
 static precis_status build(pcs_import *im, pcs_scope *scope, const pcs_netfile_given *given, pcs_netfile_graph *out)
 {
     pcs_onnx *net = im->net;
     precis_status st = PRECIS_OK;
     for (size_t i = 0; i < net->base.n_inputs && !st; i++)
-        if (!(st = pcs_import_input(im, i, given ? &given[i] : NULL, &out->inputs[i]))) {
-            const char *name = net->base.inputs[i].name;
-            st = pcs_scope_bind(im, scope, (pcs_str){ name, strlen(name) }, out->inputs[i]);
-        }
+        if (!(st = pcs_import_input(im, i, given ? &given[i] : NULL, &out->inputs[i])))
+            st = bind_port(im, scope, &net->base.inputs[i], out->inputs[i]);
+    for (size_t i = 0; i < net->base.n_fixed && !st; i++) {
+        const pcs_port *p = &net->base.inputs[net->base.n_inputs + i];
+        precis_value v;
+        if (!p->gone && !(st = pcs_import_fixed(im, i, &v))) st = bind_port(im, scope, p, v);
+    }
     if (!st) st = pcs_import_initializers(im, scope, net->graph);
     im->file_bytes = net->file.size;
     for (size_t i = 0; i < net->n_external; i++) im->file_bytes += net->external[i].size;

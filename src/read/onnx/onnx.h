@@ -57,6 +57,7 @@ void pcs_onnx_close(pcs_onnx **net);
 /* pcs_netfile_reader's. */
 precis_status pcs_onnx_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
 
+#define PCS_ONNX_FIXED "precis.input." /* of keys of the metadata: NAME = "I64 16000", an input that has this value */
 #define PCS_ONNX_DOMAIN "precis" /* of ops that are functions of the file for others (write/onnx/gru.c) */
 
 /* A tensor: elements one after another, 4- and 2-bit ones one a byte. */

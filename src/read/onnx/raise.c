@@ -328,6 +328,20 @@ precis_status pcs_import_input(pcs_import *im, size_t i, const pcs_netfile_given
     return st;
 }
 
+precis_status pcs_import_fixed(pcs_import *im, size_t i, precis_value *out)
+{
+    const size_t at = im->file->n_inputs + i;
+    const pcs_port *p = &im->file->inputs[at];
+    void *own = pcs_arena_alloc(&im->g->arena, 64 + sizeof p->value, 1);
+    if (!own) return PRECIS_ENOMEM;
+    memcpy(own, p->value, sizeof p->value);
+    const pcs_netfile_given given = { .data = own, .bytes = pcs_dtype_bytes(p->dtype) };
+    const bool eager = im->eager;
+    const precis_status st = pcs_import_input(im, at, &given, out);
+    im->eager = eager; /* one number is nothing that whole nets should be computed for */
+    return st;
+}
+
 precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
                       const precis_value *in)
 {

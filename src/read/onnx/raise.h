@@ -123,6 +123,8 @@ bool pcs_fits(pcs_onnx_node *n, pcs_proto g, uint32_t number, uint64_t times);
 /* ---- graphs within (control.c) */
 /* Input i of the file as a value: a constant where its contents are given. */
 precis_status pcs_import_input(pcs_import *im, size_t i, const pcs_netfile_given *given, precis_value *out);
+/* The constant that fixed input i (of all n_fixed) is. */
+precis_status pcs_import_fixed(pcs_import *im, size_t i, precis_value *out);
 precis_status pcs_import_nodes(pcs_import *im, pcs_scope *scope, pcs_proto g, uint32_t number);
 precis_status pcs_import_initializers(pcs_import *im, pcs_scope *scope, pcs_proto g);
 struct pcs_scope {

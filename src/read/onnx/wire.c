@@ -277,6 +277,60 @@ static precis_status describe(pcs_onnx *net)
     return st;
 }
 
+/* ---- inputs that have a value ------------------------------------------------------------------- */
+
+enum { FIXED = 64 };
+
+/* Key and value of an entry of the model's metadata, where it says what an input was fixed to; false: it does not. */
+static bool fixed_entry(pcs_proto m, pcs_str *name, pcs_str *value)
+{
+    static const char begins[] = PCS_ONNX_FIXED;
+    const size_t n = sizeof begins - 1;
+    pcs_str key = { "", 0 };
+    pcs_proto_field f;
+    bool bad;
+    *value = key;
+    while (pcs_proto_next(&m, &f, &bad)) {
+        if (is_text(&f, 1)) key = text_of(&f);
+        if (is_text(&f, 2)) *value = text_of(&f);
+    }
+    if (key.n <= n || memcmp(key.s, begins, n)) return false;
+    *name = (pcs_str){ key.s + n, key.n - n };
+    return true;
+}
+
+/* What inputs were fixed to in the net that this file was written from: ports behind the inputs. */
+static precis_status read_fixed(pcs_onnx *net, pcs_proto m)
+{
+    pcs_netfile *f = &net->base;
+    pcs_proto_field e;
+    pcs_str name, value;
+    bool bad;
+    size_t n = 0;
+    for (pcs_proto walk = m; pcs_proto_next(&walk, &e, &bad);)
+        n += is_text(&e, 14) && fixed_entry(e.inner, &name, &value);
+    if (!n) return PRECIS_OK;
+    pcs_port *all = pcs_arena_alloc(&net->arena, f->n_inputs + n + 1, sizeof *all);
+    if (!all) return PRECIS_ENOMEM;
+    if (f->n_inputs) memcpy(all, f->inputs, f->n_inputs * sizeof *all);
+    f->inputs = all;
+    while (pcs_proto_next(&m, &e, &bad)) {
+        if (!is_text(&e, 14) || !fixed_entry(e.inner, &name, &value)) continue;
+        pcs_port *p = &all[f->n_inputs + f->n_fixed];
+        *p = (pcs_port){ .name = pcs_arena_copy(&net->arena, name.s, name.n), .gone = true };
+        if (!p->name) return PRECIS_ENOMEM;
+        if (f->n_fixed == FIXED || strlen(p->name) != name.n || !pcs_port_read_fixed(p, value))
+            return pcs_onnx_damage(net, name.s, "metadata", "an input with a value (" PCS_ONNX_FIXED "...) is damaged, "
+                                   "or there are more than %d", FIXED);
+        for (size_t i = 0; i < f->n_inputs + f->n_fixed; i++)
+            if (!strcmp(all[i].name, p->name))
+                return pcs_onnx_damage(net, name.s, "metadata", "input %.60s has a value and is an input, or has two",
+                                       p->name);
+        f->n_fixed++;
+    }
+    return PRECIS_OK;
+}
+
 /* ---- which ops ---------------------------------------------------------------------------------- */
 
 static precis_status count_op(pcs_onnx *net, pcs_str domain, pcs_str op, const pcs_opsets *opsets)
@@ -362,6 +416,7 @@ static precis_status read_model(pcs_onnx *net, pcs_proto m)
                      net->file.path, (long long)net->opsets.list[i].version, PCS_ONNX_NEWEST);
     if (!st) st = read_functions(net, m);
     if (!st) st = describe(net);
+    if (!st) st = read_fixed(net, m);
     if (!st) st = count_ops(net);
     return st;
 }
@@ -445,6 +500,7 @@ static void close_file(pcs_netfile *file)
 
 const pcs_netfile_reader pcs_netfile_onnx = {
     .name = "onnx",
+    .fixes = true,
     .ending = ".onnx",
     .probe = probe,
     .open = open_file,

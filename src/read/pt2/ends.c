@@ -39,6 +39,19 @@ typedef struct {
     uint32_t next; /* of the file's inputs */
 } ends;
 
+/* The value of the next input of the call, whose name is given. */
+static precis_status next_input(pcs_pt2_graph *g, ends *e, pcs_str name, precis_value *out)
+{
+    const pcs_netfile *f = &g->net->base;
+    size_t i = 0;
+    while (i < f->n_fixed && !pcs_str_is(name, f->inputs[f->n_inputs + i].name)) i++;
+    if (i < f->n_fixed) return pcs_import_fixed(&g->im, i, out);
+    const uint32_t at = e->next++;
+    const precis_status st = pcs_import_input(&g->im, at, e->given ? &e->given[at] : NULL, &e->inputs[at]);
+    *out = e->inputs[at];
+    return st;
+}
+
 /* An input of the call: a value that comes, or a number that is part of the
  * graph. */
 static precis_status user_input(pcs_pt2_graph *g, ends *e, uint32_t argument)
@@ -53,8 +66,7 @@ static precis_status user_input(pcs_pt2_graph *g, ends *e, uint32_t argument)
     pcs_thing thing = { .kind = PCS_IS_TENSOR };
     uint32_t id;
     int64_t count;
-    precis_status st = pcs_import_input(&g->im, e->next, e->given ? &e->given[e->next] : NULL, &e->inputs[e->next]);
-    thing.v = e->inputs[e->next++];
+    precis_status st = next_input(g, e, pcs_tree_text(t, name), &thing.v);
     c.n.op = pcs_tree_text(t, name);
     c.n.body = (pcs_proto){ (const uint8_t *)t->text + t->v[name].at, NULL };
     if (!st && !tensor) { /* a number that comes: its contents */

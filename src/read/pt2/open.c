@@ -361,6 +361,7 @@ static bool knows(const uint8_t *head, size_t n)
 
 const pcs_netfile_reader pcs_netfile_pt2 = {
     .name = "pt2",
+    .fixes = true,
     .ending = ".pt2",
     .probe = probe,
     .knows = knows,

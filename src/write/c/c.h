@@ -21,6 +21,7 @@ typedef struct pcs_c_saved {
     const char *source; /* path of what the head says that it was made from, with its SHA-256 */
     const pcs_netfile_given *sizes; /* of each input, in their order; NULL, or no shape: a first dimension is 1 */
     size_t n_sizes;
+    const pcs_netfile *from; /* whose inputs with a value the net's are, too; or NULL */
     const pcs_beside *beside; /* or NULL */
 } pcs_c_saved;
 

@@ -74,6 +74,7 @@ struct pcs_c_file {
     precis_ctx *ctx;
     precis_graph *g;
     const pcs_c_saved *what;
+    const pcs_netfile *file;
     pcs_arena arena;
     pcs_kernels kernels;
     pcs_c_value *values;

@@ -167,6 +167,11 @@ static void put_head(pcs_c_file *w, pcs_buf *b, const pcs_c_written *k)
               (unsigned long long)(k->weights + k->code), (unsigned long long)k->weights, (unsigned long long)k->code,
               (unsigned long long)(k->arena + k->stack), (unsigned long long)k->arena, (unsigned long long)k->stack,
               (unsigned long long)k->macs);
+    for (size_t i = 0; i < w->file->n_fixed; i++) {
+        const pcs_port *p = &w->file->inputs[w->file->n_inputs + i];
+        char value[24];
+        pcs_c_put(w, b, " * Input %s of the net is %s here.\n", pcs_c_plain(w, p->name), pcs_port_value(p, value));
+    }
     for (size_t i = 0; pcs_c_core(i); i++)
         pcs_c_put(w, b, " * %s: %.3g to %.3g million cycles.\n", pcs_c_core(i), k->cycles[i][0] / 1e6,
                   k->cycles[i][1] / 1e6);
@@ -332,9 +337,22 @@ static precis_status save(pcs_c_file *w, const char *path, pcs_c_written *k)
     return st;
 }
 
+/* Inputs that have a value in the net that this is of. */
+static void fix_inputs(const pcs_netfile *from, pcs_netfile *f)
+{
+    for (size_t i = 0; from && i < from->n_fixed; i++) {
+        const pcs_port *p = &from->inputs[from->n_inputs + i];
+        size_t k = 0;
+        while (k < f->n_inputs && strcmp(f->inputs[k].name, p->name)) k++;
+        if (k < f->n_inputs) pcs_netfile_fix(f, k, p->value);
+    }
+}
+
 static precis_status write_net(pcs_c_file *w, pcs_netfile *f, const char *path, pcs_c_written *k)
 {
     pcs_netfile_graph g = { 0 };
+    fix_inputs(w->what->from, f);
+    w->file = f;
     pcs_netfile_given *given = pcs_arena_alloc(&w->arena, f->n_inputs + 1, sizeof *given);
     precis_status st = given ? bind_sizes(w, f, given) : PRECIS_ENOMEM;
     if (!st) st = pcs_netfile_import(f, given, &g);

@@ -7,6 +7,7 @@
 #define PCS_WRITE_ONNX_H
 
 #include "graph/graph.h"
+#include "read/netfile.h"
 #include "write/write.h"
 
 typedef struct pcs_onnx_named {
@@ -32,6 +33,7 @@ typedef struct pcs_onnx_saved {
     const pcs_onnx_extra *extras;
     size_t n_extras;
     const char *source; /* a file that it must not replace; or NULL */
+    const pcs_netfile *net; /* whose inputs with a value the file says, beside its graph, which has none; or NULL */
     const pcs_beside *beside; /* or NULL */
     /* Asked with the path of the file when it is whole, which then gets no name; NULL: it gets its own. */
     precis_status (*instead)(void *user, const char *file);

@@ -215,6 +215,26 @@ static precis_status add_raw(pcs_out *o, const pcs_made_initializer *t)
 }
 
 /* Model fields around the graph. */
+/* What inputs were fixed to, as entries of the metadata. */
+static precis_status put_fixed(pcs_lowering *w, pcs_buf *b)
+{
+    const pcs_netfile *f = w->what->net;
+    precis_status st = PRECIS_OK;
+    pcs_buf entry;
+    pcs_buf_init(&entry, w->ctx, MOST);
+    for (size_t i = 0; f && i < f->n_fixed && !st; i++) {
+        const pcs_port *p = &f->inputs[f->n_inputs + i];
+        char value[64];
+        const char *key = pcs_arena_printf(&w->arena, "%s%s", PCS_ONNX_FIXED, p->name);
+        pcs_port_print_fixed(p, value, sizeof value);
+        st = key ? pcs_put_text(&entry, 1, key) : PRECIS_ENOMEM;
+        if (!st) st = pcs_put_text(&entry, 2, value);
+        if (!st) st = nest(b, 14, &entry);
+    }
+    pcs_buf_free(&entry);
+    return st;
+}
+
 static precis_status model_head(pcs_lowering *w, pcs_buf *b)
 {
     const int64_t ir = w->opset >= 23 ? 11 : w->opset >= 21 ? 10 : w->opset >= 19 ? 9 : 8;
@@ -237,6 +257,7 @@ static precis_status model_head(pcs_lowering *w, pcs_buf *b)
         if (!st) st = nest(b, 8, &opset);
         if (!st) st = pcs_put_gru_functions(w, b);
     }
+    if (!st) st = put_fixed(w, b);
     pcs_buf_free(&opset);
     return st;
 }
