@@ -64,6 +64,7 @@ test-arm: all
 # Nets written as C on a Cortex-M4 and a Cortex-M55 by qemu: the same bits as here, sizes as predicted.
 test-mcu: all
 	@PRECIS_MCU=required sh tests/cli/c_file.sh $(BUILD)/precis .
+	@PRECIS_MCU=required sh tests/cli/c_recurrent.sh $(BUILD)/precis .
 
 # The same bytes from gcc and clang, -O0 to -O3, every instruction set, any number of threads.
 test-bytes: bootstrap

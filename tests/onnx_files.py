@@ -43,6 +43,8 @@ def attr(name, value):
         return field(1, name) + field(2, value) + field(20, 1)
     if isinstance(value, str):
         return field(1, name) + field(4, value) + field(20, 3)
+    if isinstance(value, list) and value and not isinstance(value[0], int):  # of floats or of texts
+        return field(1, name) + b"".join(field(7 if isinstance(value[0], float) else 9, v) for v in value) + field(20, 6 if isinstance(value[0], float) else 8)
     if isinstance(value, list):
         return field(1, name) + b"".join(field(8, v) for v in value) + field(20, 7)
     if isinstance(value, tuple):  # ("graph" or "tensor", bytes)

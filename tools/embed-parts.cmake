@@ -1,10 +1,10 @@
 # Texts of the functions of written C files, in the order of parts.def: FOLDER (src/write/c), OUT.
-file(STRINGS ${FOLDER}/parts.def rows REGEX "^C_PART\\(")
+file(STRINGS ${FOLDER}/parts.def rows REGEX "^C_PART(_WITH)?\\(")
 file(WRITE ${OUT} "/* Generated from ${FOLDER}/parts. */\n#include \"write/c/file.h\"\n")
 set(table "")
 set(i 0)
 foreach(row ${rows})
-  string(REGEX REPLACE "C_PART\\(([a-z0-9_]+),.*" "\\1" name "${row}")
+  string(REGEX REPLACE "C_PART(_WITH)?\\(([a-z0-9_]+),.*" "\\2" name "${row}")
   file(READ ${FOLDER}/parts/${name}.part hex HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
   string(REGEX REPLACE "(................................................................................)" "\\1\n" bytes "${bytes}")

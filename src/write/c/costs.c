@@ -25,7 +25,8 @@ void pcs_c_costs(const pcs_c_file *w, pcs_c_written *k)
     k->stack = STACK;
     k->macs = (uint64_t)(w->work[PCS_C_MAC] + w->work[PCS_C_MAC_DEPTHWISE] + w->work[PCS_C_MAC_F32]);
     k->calls = w->n_calls;
-    for (size_t i = 0; pcs_c_parts[i].name; i++) k->functions += w->part[i];
+    for (size_t i = 0; pcs_c_parts[i].name; i++)
+        if (w->part[i]) k->functions++, k->arena += pcs_c_parts[i].ram;
     for (size_t c = 0; c < PCS_C_CORES; c++)
         for (int e = 0; e < 2; e++) {
             k->cycles[c][e] = 0;

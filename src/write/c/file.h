@@ -14,6 +14,7 @@ typedef struct pcs_c_step {
     const struct pcs_c_row *row;
     precis_value *in, out; /* that it reads: values, or the codes that they are made of */
     uint32_t n_in;
+    precis_value room; /* behind the graph's values: what it needs while it runs; -1: nothing */
 } pcs_c_step;
 
 /* Structs of constants and a call for one step. */
@@ -25,6 +26,8 @@ typedef struct pcs_c_row {
     bool (*same)(const pcs_c_file *w, const pcs_node *n);
     bool (*fuses)(const pcs_c_file *w, const pcs_node *n);
     bool in_place; /* the result may lie where input 0 lies, when that ends there and is as long */
+    /* Of an op with several results: bytes of memory that it needs while it runs. NULL: its first result is all. */
+    uint64_t (*room)(const pcs_c_file *w, const pcs_node *n);
 } pcs_c_row;
 extern const pcs_c_row pcs_c_rows[]; /* op NULL ends it */
 const pcs_c_row *pcs_c_row_of(const pcs_op *op);
@@ -32,6 +35,7 @@ const pcs_c_row *pcs_c_row_of(const pcs_op *op);
 typedef struct pcs_c_part {
     const char *name, *needs;
     uint32_t code; /* bytes of Thumb-2 */
+    uint32_t ram;  /* bytes of static memory of its own */
 } pcs_c_part;
 extern const pcs_c_part pcs_c_parts[];
 extern const char *const pcs_c_texts[]; /* of each; made by tools/embed-parts.cmake */
@@ -77,7 +81,7 @@ struct pcs_c_file {
     const pcs_netfile *file;
     pcs_arena arena;
     pcs_kernels kernels;
-    pcs_c_value *values;
+    pcs_c_value *values; /* of the graph; and behind them one for the memory of each step */
     uint32_t *uses;      /* of values: nodes and outputs that read them */
     int32_t *reader;     /* of values: a node that reads them */
     pcs_c_step *steps;
@@ -101,6 +105,8 @@ static inline const pcs_node *pcs_c_maker(const pcs_c_file *w, precis_value v)
 {
     return w->g->values[v].node < 0 ? NULL : &w->g->nodes[w->g->values[v].node];
 }
+/* Does a node or an output read it? */
+static inline bool pcs_c_read(const pcs_c_file *w, precis_value v) { return w->uses[v] > 0; }
 /* Whose bytes it is. */
 static inline precis_value pcs_c_root(const pcs_c_file *w, precis_value v)
 {

@@ -12,6 +12,8 @@ pcs_c_emit_fn pcs_c_codes_conv, pcs_c_codes_linear, pcs_c_codes_add, pcs_c_codes
 pcs_c_emit_fn pcs_c_to_codes, pcs_c_from_codes, pcs_c_unary, pcs_c_binary, pcs_c_gelu;
 pcs_c_emit_fn pcs_c_transpose, pcs_c_slice, pcs_c_expand, pcs_c_concat, pcs_c_pad, pcs_c_resize;
 pcs_c_emit_fn pcs_c_matmul, pcs_c_product, pcs_c_conv, pcs_c_deconv, pcs_c_affine;
+pcs_c_emit_fn pcs_c_recurrent;
+uint64_t pcs_c_recurrent_room(const pcs_c_file *w, const pcs_node *n);
 pcs_c_emit_fn pcs_c_codes_mul, pcs_c_codes_matmul;
 /* Steps of an operand that is spread over y, as six numbers. */
 const char *pcs_c_spread(pcs_c_file *w, const pcs_value *x, const pcs_value *y);

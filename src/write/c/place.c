@@ -13,21 +13,38 @@ uint64_t pcs_c_count(const pcs_value *v)
     return n;
 }
 
+static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
+
 static uint64_t bytes_of(const pcs_c_file *w, precis_value v)
 {
-    const uint64_t n = pcs_c_count(pcs_cv(w, v)) * pcs_dtype_bytes(pcs_cv(w, v)->dtype);
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
+    return aligned(pcs_c_count(pcs_cv(w, v)) * pcs_dtype_bytes(pcs_cv(w, v)->dtype));
+}
+
+enum { RESULTS = 8 };
+
+/* What lies somewhere because of this step: its results that are read, and the memory that it needs. */
+static uint32_t results_of(const pcs_c_file *w, const pcs_c_step *s, precis_value made[RESULTS])
+{
+    uint32_t n = 0;
+    if (!s->row->room) return made[n++] = s->out, n;
+    for (uint32_t k = 0; k < s->n->n_out && k < RESULTS - 1; k++)
+        if (pcs_c_read(w, s->n->out[k])) made[n++] = s->n->out[k];
+    made[n++] = s->room;
+    return n;
 }
 
 /* First and last call that needs each root. */
 static void find_lives(pcs_c_file *w)
 {
-    for (size_t v = 0; v < w->g->n_values; v++) w->values[v].first = w->values[v].last = -1;
+    for (size_t v = 0; v < w->g->n_values + w->g->n_nodes; v++) w->values[v].first = w->values[v].last = -1;
     for (size_t i = 0; i < w->n_steps; i++) {
         const pcs_c_step *s = &w->steps[i];
         for (uint32_t k = 0; k < s->n_in; k++) w->values[pcs_c_root(w, s->in[k])].last = (int32_t)i;
-        pcs_c_value *y = &w->values[pcs_c_root(w, s->out)];
-        if (y->first < 0) y->first = y->last = (int32_t)i;
+        precis_value made[RESULTS];
+        for (uint32_t k = 0, n = results_of(w, s, made); k < n; k++) {
+            pcs_c_value *y = &w->values[pcs_c_root(w, made[k])];
+            if (y->first < 0) y->first = y->last = (int32_t)i;
+        }
     }
     for (size_t i = 0; i < w->n_out; i++) w->values[pcs_c_root(w, w->out[i].value)].last = (int32_t)w->n_steps;
 }
@@ -95,14 +112,19 @@ precis_status pcs_c_place(pcs_c_file *w)
     find_lives(w);
     place_ports(w);
     share(w);
-    block *all = pcs_arena_alloc(&w->arena, 2 * w->n_steps + 2, sizeof *all), *placed = all + w->n_steps + 1;
+    size_t most = 1, n = 0;
+    for (size_t i = 0; i < w->n_steps; i++) most += w->steps[i].row->room ? RESULTS : 1;
+    block *all = pcs_arena_alloc(&w->arena, 2 * most, sizeof *all), *placed = all + most;
     if (!all) return PRECIS_ENOMEM;
-    size_t n = 0;
     for (size_t i = 0; i < w->n_steps; i++) {
-        const precis_value y = pcs_c_root(w, w->steps[i].out);
-        if (w->values[y].where != PCS_C_NOWHERE) continue;
-        w->values[y].where = PCS_C_ARENA;
-        all[n++] = (block){ y, bytes_of(w, y) };
+        const pcs_c_step *s = &w->steps[i];
+        precis_value made[RESULTS];
+        for (uint32_t k = 0, m = results_of(w, s, made); k < m; k++) {
+            const precis_value y = pcs_c_root(w, made[k]);
+            if (w->values[y].where != PCS_C_NOWHERE) continue;
+            w->values[y].where = PCS_C_ARENA;
+            all[n++] = (block){ y, made[k] == s->room ? aligned(s->row->room(w, s->n)) : bytes_of(w, y) };
+        }
     }
     qsort(all, n, sizeof *all, larger);
     for (size_t i = 0; i < n; i++) {

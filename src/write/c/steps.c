@@ -4,7 +4,7 @@
 #include "write/c/file.h"
 
 extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_requantize, pcs_op_dynamic_codes, pcs_op_codes_product,
-    pcs_op_conv_whole, pcs_op_product_whole, pcs_op_dynamic_recurrent, pcs_op_recurrent, pcs_op_packed_recurrent;
+    pcs_op_conv_whole, pcs_op_product_whole, pcs_op_dynamic_recurrent, pcs_op_recurrent;
 
 bool pcs_c_decoded(const pcs_c_file *w, precis_value v, pcs_c_codes *out)
 {
@@ -89,14 +89,13 @@ static const char *instead(const pcs_op *op)
     static const char each_run[] =
         "codes whose range is that of each run are not; those of a calibration are (precis quant NET --static --calib "
         "DATA -o NAME.c), and so are weights alone (precis quant NET --weight-only -o NAME.c)";
-    static const char recurrent[] = "C files have no recurrent nets";
+    static const char recurrent[] = "recurrent nets whose weights are computed when the net runs are not";
     static const struct { const pcs_op *op; const char *why; } known[] = {
         { &pcs_op_requantize, "sums that are only requantized are not, but the same net between Q and DQ is (precis "
                               "quant NET --static --qdq --calib DATA -o NAME.c)" },
         { &pcs_op_dynamic_codes, each_run },     { &pcs_op_codes_product, each_run },
         { &pcs_op_conv_whole, each_run },        { &pcs_op_product_whole, each_run },
-        { &pcs_op_dynamic_recurrent, recurrent }, { &pcs_op_recurrent, recurrent },
-        { &pcs_op_packed_recurrent, recurrent },
+        { &pcs_op_dynamic_recurrent, each_run },  { &pcs_op_recurrent, recurrent },
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].op == op) return known[i].why;
@@ -106,10 +105,10 @@ static const char *instead(const pcs_op *op)
 static precis_status fill(pcs_c_file *w, pcs_c_step *s, const pcs_node *n)
 {
     const pcs_node *inner = fused_into(w, n);
-    *s = (pcs_c_step){ .n = inner ? inner : n, .store = inner ? n : NULL, .out = n->out[0] };
+    *s = (pcs_c_step){ .n = inner ? inner : n, .store = inner ? n : NULL, .out = n->out[0], .room = -1 };
     s->row = pcs_c_row_of(s->n->op);
     if (!s->row) return pcs_c_cannot(w, s->n, "%s", instead(s->n->op));
-    for (uint32_t i = 0; i < s->n->n_out; i++)
+    for (uint32_t i = 0; i < s->n->n_out && !s->row->room; i++)
         if (i && w->uses[s->n->out[i]]) return pcs_c_cannot(w, s->n, "its result %u is read", i);
     s->in = pcs_arena_alloc(&w->arena, s->n->n_in + 1, sizeof *s->in);
     if (!s->in) return PRECIS_ENOMEM;
@@ -175,7 +174,9 @@ precis_status pcs_c_find(pcs_c_file *w)
         w->steps[i] = w->steps[w->n_steps - 1 - i];
         w->steps[w->n_steps - 1 - i] = s;
     }
-    for (size_t v = 0; v < w->g->n_values; v++) w->values[v].root = (precis_value)v;
+    for (size_t v = 0; v < w->g->n_values + w->g->n_nodes; v++) w->values[v].root = (precis_value)v;
+    for (size_t i = 0; i < w->n_steps && !st; i++)
+        if (w->steps[i].row->room) w->steps[i].room = (precis_value)(w->g->n_values + i);
     for (size_t i = 0; i < w->g->n_nodes; i++) { /* makers stand before readers: roots are roots already */
         const pcs_node *n = &w->g->nodes[i];
         if (!w->values[n->out[0]].constant && same_bytes(w, n)) w->values[n->out[0]].root = w->values[n->in[0]].root;

@@ -24,14 +24,17 @@
 #include "graph/op/binary.def"
 #undef BINARY
 
+#define UNARY_CALL pcs_c_unary, NULL, pcs_c_fuses_unary, true, NULL
+#define BINARY_CALL pcs_c_binary, NULL, pcs_c_fuses_binary, true, NULL
 const pcs_c_row pcs_c_rows[] = {
-#define C_OP(op, emit, same, fuses, in_place) { &pcs_op_##op, emit, same, fuses, in_place },
+#define C_OP(op, emit, same, fuses, in_place) { &pcs_op_##op, emit, same, fuses, in_place, NULL },
+#define C_OP_MANY(op, emit, room) { &pcs_op_##op, emit, NULL, NULL, false, room },
 #include "write/c/ops.def"
-#define UNARY_REAL(name, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
-#define UNARY_F32(name, narrow, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
-#define UNARY_BOTH(name, real, whole, natural, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
+#define UNARY_REAL(name, real, slope) { &pcs_op_##name, UNARY_CALL },
+#define UNARY_F32(name, narrow, real, slope) { &pcs_op_##name, UNARY_CALL },
+#define UNARY_BOTH(name, real, whole, natural, slope) { &pcs_op_##name, UNARY_CALL },
 #include "graph/op/unary.def"
-#define BINARY(name, real, whole, natural, by_x, by_y) { &pcs_op_##name, pcs_c_binary, NULL, pcs_c_fuses_binary, true },
+#define BINARY(name, real, whole, natural, by_x, by_y) { &pcs_op_##name, BINARY_CALL },
 #include "graph/op/binary.def"
 #undef UNARY_REAL
 #undef UNARY_F32
@@ -52,7 +55,8 @@ const pcs_c_formula pcs_c_formulas[] = {
 };
 
 const pcs_c_part pcs_c_parts[] = {
-#define C_PART(name, code, needs) { #name, needs, code },
+#define C_PART(name, code, needs) { #name, needs, code, 0 },
+#define C_PART_WITH(name, code, needs, ram) { #name, needs, code, ram },
 #include "write/c/parts.def"
     { 0 },
 };

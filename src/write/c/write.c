@@ -63,7 +63,7 @@ static precis_status open_file(pcs_c_file *w, const pcs_netfile *f, const pcs_ne
     w->g = g->graph;
     w->n_in = f->n_inputs;
     w->n_out = f->n_outputs;
-    w->values = pcs_arena_alloc(&w->arena, w->g->n_values + 1, sizeof *w->values);
+    w->values = pcs_arena_alloc(&w->arena, w->g->n_values + w->g->n_nodes + 1, sizeof *w->values);
     w->uses = pcs_arena_alloc(&w->arena, w->g->n_values + 1, sizeof *w->uses);
     w->in = pcs_arena_alloc(&w->arena, w->n_in + w->n_out + 1, sizeof *w->in);
     w->reader = pcs_arena_alloc(&w->arena, w->g->n_values + 1, sizeof *w->reader);
