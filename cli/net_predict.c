@@ -72,7 +72,9 @@ int cli_net_predict(cli *c, precis_net_quant_options *o, precis_samples *samples
     }
     if (st) return cli_fail(c, st);
     if (decides(c, o)) {
+        const size_t before = o->n_floats;
         o->floats = precis_net_predict_floats(p->p, &o->n_floats);
+        o->n_exact += o->n_floats - before;
         o->reasons = precis_net_predict_reasons(p->p);
         o->n_reasons = o->n_floats;
     }

@@ -30,6 +30,7 @@ int cli_net_replayed(cli *c, precis_net_quant_options *o, json_t **keeps)
     *keeps = all;
     o->floats = list;
     o->n_floats += n;
+    o->n_exact += n;
     return -1;
 }
 

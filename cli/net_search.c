@@ -31,7 +31,9 @@ static int search_with(cli *c, precis_samples *calib, precis_samples *data, prec
     so.eval = &eval;
     const precis_status st = precis_net_search_open(c->ctx, search, c->args[0], calib, data, &so);
     if (st) return cli_fail(c, st);
+    const size_t before = o->n_floats;
     o->floats = precis_net_search_floats(*search, &o->n_floats);
+    o->n_exact += o->n_floats - before;
     return -1;
 }
 

@@ -59,7 +59,9 @@ typedef struct precis_net_quant_options {
     int whole;               /* files with QLinear ops (QOperator) in place of Q and DQ                           */
     int strict;              /* a node that stays in float is an error                                           */
     int all;                 /* what can run in integers does, even where only ops in float read its result       */
-    const char *const *floats; /* patterns (* and ?) of nodes, or of their results, that stay in float            */
+    /* Patterns (* and ?) of nodes, or of their results, that stay in float. A node of the file that became several, or
+     * a part of others, is those. */
+    const char *const *floats;
     size_t n_floats;
     const char *method; /* names of `precis list net-methods` joined by +: "equalize+round"; NULL: the nearest codes  */
     int by_hand;               /* fusions are named, none is looked for (precis/module.h)                          */
@@ -70,10 +72,12 @@ typedef struct precis_net_quant_options {
     size_t n_reasons;
     const precis_array *values; /* of inputs that have one: the net gets them by precis_net_fix                    */
     size_t n_values;
+    size_t n_exact; /* the last of floats: names of nodes as precis_net_quant_node has them, and no patterns         */
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT                                                                                 \
     { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, \
-      0, NULL, 0, 0, NULL, 0, NULL, 0 }
+      0, NULL, 0, 0, NULL, 0, NULL, 0, \
+      0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);

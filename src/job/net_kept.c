@@ -25,6 +25,7 @@ static precis_status add_all(pcs_buf *b, precis_ctx *ctx, const char *path, cons
         st = pcs_buf_printf(b, "%u %d %d %d %d %d %d ", q->group, q->per_channel, q->per_tensor, q->symmetric,
                             q->reduce_range, q->whole, q->all);
     for (size_t i = 0; i < q->n_floats && !st; i++) st = add_text(b, q->floats[i]);
+    if (!st && q->n_exact) st = pcs_buf_printf(b, "exact %zu ", q->n_exact);
     for (size_t i = 0; i < q->n_values && !st; i++) {
         st = add_text(b, q->values[i].name);
         if (!st) st = pcs_buf_add(b, q->values[i].data, q->values[i].bytes);

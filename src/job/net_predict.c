@@ -212,7 +212,7 @@ static precis_status leave_floats(precis_net_predicted *p)
         p->reasons[i] = i < p->quant.n_reasons ? p->quant.reasons[i] : NULL;
     }
     for (size_t i = 0; i < p->n; i++) {
-        const precis_net_prediction *e = &p->nodes[i].p;
+        const precis_net_prediction *e = &p->nodes[i].p; /* by its exact name */
         char why[160];
         if (!e->slower) continue;
         const int length = snprintf(why, sizeof why, "takes %.4f ms in int8 and %.4f ms in float on this machine",

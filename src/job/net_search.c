@@ -27,7 +27,7 @@ struct precis_net_search {
     precis_net *reference;
     pcs_arena arena;
     const char **floats; /* the caller's, then those that lose most first */
-    size_t n_given, n_ranked, n_floats;
+    size_t n_given, n_exact, n_ranked, n_floats; /* n_exact: of the caller's */
     precis_net_try tries[TRIES];
     size_t n_tries;
     const char *score;
@@ -65,6 +65,7 @@ static precis_status make(precis_net_search *s, size_t n, precis_net **coded, ui
     *coded = NULL;
     s->quant.floats = s->floats;
     s->quant.n_floats = s->n_given + n;
+    s->quant.n_exact = s->n_exact + n;
     precis_status st = open_net(s, &net);
     if (!st) st = precis_net_quant_open(net, &s->quant, &q);
     if (!st) st = precis_net_quant_samples(q, s->calib);
@@ -134,6 +135,7 @@ static precis_status rank(precis_net_search *s, precis_net *coded)
     precis_net *net = NULL;
     precis_net_quant *q = NULL;
     s->quant.n_floats = s->n_given;
+    s->quant.n_exact = s->n_exact;
     precis_status st = precis_eval_nodes(s->ctx, coded, s->reference, s->data, &e);
     const size_t most = st ? 0 : precis_node_errors_count(e);
     loser *all = st ? NULL : pcs_alloc(s->ctx, most + 1, sizeof *all);
@@ -210,6 +212,7 @@ precis_status precis_net_search_open(precis_ctx *ctx, precis_net_search **out, c
     pcs_options_take(&s->eval, sizeof s->eval, s->o.eval);
     s->eval.max_drop = -1;
     s->n_given = s->quant.n_floats;
+    s->n_exact = s->quant.n_exact;
     if (s->quant.n_reasons > s->n_given) s->quant.n_reasons = s->n_given;
     s->floats = pcs_arena_alloc(&s->arena, s->n_given + 1, sizeof *s->floats);
     precis_status st = s->floats ? PRECIS_OK : PRECIS_ENOMEM;

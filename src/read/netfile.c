@@ -111,9 +111,27 @@ precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *
     return PRECIS_OK;
 }
 
+precis_status pcs_netfile_keep_piece(const pcs_netfile *file, pcs_netfile_graph *g, const char *node, precis_value v)
+{
+    if (!file->keep_names) return PRECIS_OK;
+    if (g->n_pieces == g->cap_pieces) {
+        const size_t cap = g->cap_pieces ? 2 * g->cap_pieces : 256;
+        pcs_netfile_piece *more = pcs_grow(file->ctx, g->pieces, g->n_pieces * sizeof *more, cap, sizeof *more);
+        if (!more) return PRECIS_ENOMEM;
+        g->pieces = more;
+        g->cap_pieces = cap;
+    }
+    const char *before = g->n_pieces ? g->pieces[g->n_pieces - 1].node : "";
+    const char *own = strcmp(before, node) ? pcs_arena_copy(&g->graph->arena, node, strlen(node)) : before;
+    if (!own) return PRECIS_ENOMEM;
+    g->pieces[g->n_pieces++] = (pcs_netfile_piece){ own, v };
+    return PRECIS_OK;
+}
+
 void pcs_netfile_graph_close(precis_ctx *ctx, pcs_netfile_graph *g)
 {
     pcs_free(ctx, g->names);
+    pcs_free(ctx, g->pieces);
     precis_graph_close(&g->graph);
     pcs_free(ctx, g->inputs);
     pcs_free(ctx, g->outputs);

@@ -54,11 +54,20 @@ typedef struct pcs_netfile_name {
     precis_value value;
 } pcs_netfile_name;
 
+/* A value that one of several pieces makes which a node of the file became, and that node's name; not the first one,
+ * which has the name itself. */
+typedef struct pcs_netfile_piece {
+    const char *node; /* in the graph's arena */
+    precis_value value;
+} pcs_netfile_piece;
+
 typedef struct pcs_netfile_graph {
     precis_graph *graph;
     precis_value *inputs, *outputs; /* inputs that are constants too */
     pcs_netfile_name *names;        /* of results of nodes, in their order; with keep_names */
     size_t n_names, cap_names;
+    pcs_netfile_piece *pieces;      /* with keep_names */
+    size_t n_pieces, cap_pieces;
     uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents were asked for */
 } pcs_netfile_graph;
 
@@ -116,6 +125,7 @@ precis_status pcs_netfile_has_value(const pcs_netfile *file, const precis_array 
 precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
 /* Of importers: what a name of the file, at its outermost level, became. */
 precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *g, pcs_str name, precis_value v);
+precis_status pcs_netfile_keep_piece(const pcs_netfile *file, pcs_netfile_graph *g, const char *node, precis_value v);
 void pcs_netfile_graph_close(precis_ctx *ctx, pcs_netfile_graph *g);
 /* Count an op; `supported` is of its first time. False: there are too many
  * kinds. */

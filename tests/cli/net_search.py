@@ -34,4 +34,17 @@ def main(folder):
             f.write(data)
 
 
+def pieces(folder):
+    """Nodes that become several, become part of another, or hand on what another made."""
+    some = lambda n: [rng.uniform(-1, 1) for _ in range(n)]
+    nodes = [o.node("MatMul", ["x", "w1"], ["a"], name="first"), o.node("Split", ["a"], ["p", "q"], name="many", axis=1),
+             o.node("Identity", ["p"], ["i"], name="same"), o.node("Div", ["i", "root"], ["d"], name="by root"), o.node("Erf", ["d"], ["e"], name="erf"),
+             o.node("Add", ["e", "one"], ["f"], name="plus one"), o.node("Mul", ["i", "f"], ["g"], name="times"), o.node("Mul", ["g", "half"], ["h"], name="gelu"),
+             o.node("Add", ["h", "q"], ["s"], name="sum"), o.node("MatMul", ["s", "w2"], ["y"], name="second")]
+    constants = [o.floats("half", [], [.5]), o.floats("root", [], [2 ** .5]), o.floats("one", [], [1.0]), o.floats("w1", [16, 16], some(256)), o.floats("w2", [8, 4], some(32))]
+    with open(os.path.join(folder, "pieces.onnx"), "wb") as f:
+        f.write(o.model(o.graph(nodes, [o.port("x", o.F32, ["N", 16])], [o.port("y", o.F32, ["N", 4])], constants)))
+
+
 main(sys.argv[1])
+pieces(sys.argv[1])

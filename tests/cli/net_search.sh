@@ -36,6 +36,36 @@ expect 0 "$precis" quant "$net" --static --no-speed --calib "$f/x.npy" -o "$work
 json "j['search']['floats'] == ['layer0'] and len(j['search']['tries']) == 1"
 expect 0 "$precis" quant "$net" --weight-only --per-tensor --data "$f/x.npy" -o "$work/weights.onnx" --max-drop 5% --json
 json "sorted(j['search']['floats']) == ['layer1', 'layer4']"
+# Every name that the file or a command has for a node is taken: of its pieces, of what became part of another node, and
+# of what only hands on.
+floats() { # floats NAME NODE...: those that stay in float for it
+    name=$1
+    shift
+    expect 0 "$precis" plan "$f/pieces.onnx" --static --no-speed --float "$name" --json
+    json "sorted(n['node'] for n in j['nodes'] if n.get('reason') == 'is to stay in float') == sorted('$*'.split(','))"
+}
+floats many many,many.1
+floats many.1 many.1
+floats q many.1
+floats p many
+floats same many
+floats erf gelu
+floats "plus one" gelu
+floats e gelu
+floats first first
+floats y second
+floats "man?" many,many.1
+floats "*1" many.1
+expect 0 "$precis" bench "$f/pieces.onnx" --nodes --seconds 1 --json
+for name in $(python3 -c 'import json, sys; print(*(n["node"].replace(" ", "?") for n in json.load(open(sys.argv[1]))["nodes"]))' "$work/out"); do
+    expect 0 "$precis" plan "$f/pieces.onnx" --static --no-speed --float "$name"
+done
+for wrong in "secnd second" "econd second" "gellu gelu" "many.2 many.1"; do
+    expect 2 "$precis" plan "$f/pieces.onnx" --static --no-speed --float "${wrong% *}"
+    has err "no node is called ${wrong% *}, .*; did you mean ${wrong#* }?"
+done
+expect 2 "$precis" plan "$f/pieces.onnx" --static --no-speed --float nothing.like.it
+lacks err "did you mean"
 ls "${TMPDIR:-/tmp}"/.precis-made-* >/dev/null 2>&1 && { echo "a temporary net was left"; failed=1; }
 
 quant 2 -o "$work/no.onnx" --max-drop 7

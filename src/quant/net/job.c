@@ -140,6 +140,7 @@ static precis_status start(precis_net_quant *q)
         q->nodes[i].fused_into = q->nodes[i].result = -1;
         q->nodes[i].equalized = q->equalized && q->equalized[q->g->nodes[i].out[0]];
     }
+    if (!st) st = pcs_net_settle_called(q);
     if (!st) st = pcs_net_floats_known(q);
     if (!st) st = pcs_net_decide(q);
     for (size_t i = 0; i < q->n_nodes && !st && q->o.strict; i++)

@@ -93,8 +93,11 @@ struct precis_net_quant {
     pcs_net_node *nodes;
     size_t n_values, n_nodes;
     char **names, **ops;   /* of its nodes, kept while the graph changes */
-    struct { const char *value, *node; } *called; /* what the file calls results, and the nodes that they are of */
-    size_t n_called;
+    /* What the file calls results and nodes; the nodes of its graph; those values, and the first that is computed of
+     * each, until both are the number of the node that has become of it (-1: none). */
+    struct { const char *value, *node; precis_value id; int32_t at; } *called;
+    precis_value *next; /* of values of the file's graph: what the first node that reads them makes; -1 */
+    size_t n_called, n_results, n_next; /* n_results: of `called` those that are results, and not nodes */
     precis_program *program;
     uint32_t pass;
     uint64_t batches;
@@ -111,6 +114,8 @@ precis_status pcs_net_decide(precis_net_quant *q);
 /* Nodes that the options leave in float (float_nodes.c). First, while the graph is that of the file: what the file
  * calls their results. Then: why node i is one (NULL: it is none); does each pattern of the options fit any? */
 precis_status pcs_net_keep_called(precis_net_quant *q);
+/* Then, when nodes are those that get codes: what became of them. */
+precis_status pcs_net_settle_called(precis_net_quant *q);
 const char *pcs_net_kept_float(const precis_net_quant *q, size_t i);
 precis_status pcs_net_floats_known(const precis_net_quant *q);
 /* The name of the node in integers whose result the file calls so, or which is called so itself, or which that one is

@@ -225,6 +225,8 @@ static precis_status bind_results(pcs_onnx_node *n)
             return n->im->error;
         }
         precis_status st = pcs_scope_bind(n->im, n->scope, n->out_names[i], n->out[i]);
+        if (!st && n->im->result && !n->made) /* it hands on what others make */
+            st = pcs_netfile_keep_piece(n->im->file, n->im->result, n->name, n->out[i]);
         if (!st && n->im->result && !n->scope->up)
             st = pcs_netfile_keep_name(n->im->file, n->im->result, n->out_names[i], n->out[i]);
         if (st) return st;

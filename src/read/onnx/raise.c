@@ -370,7 +370,10 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
             return pcs_wrong(
                 n, "meets an index outside of what it takes from, or a scale that is not above zero and finite");
         g->n_nodes--;
-    } else if (!st) carry(im, node);
+    } else if (!st) {
+        carry(im, node);
+        if (n->made > 1 && im->result) st = pcs_netfile_keep_piece(im->file, im->result, n->name, v);
+    }
     if (g->error || st) {
         im->error = st ? st : pcs_fail(im->ctx, g->error, "%s", g->message);
         return -1;
