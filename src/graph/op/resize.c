@@ -68,26 +68,35 @@ static bool stays(const pcs_call *c, uint32_t i)
     return scale == 1 && c->in[0].shape[i] == c->out[0].shape[i] && region[i] == 0 && region[c->in[0].dims + i] == 1;
 }
 
+/* The length of a result of dimension i, which is no whole number where scales are given that give none. Where sizes
+ * are given the scale is their quotient, rounded to f32: not its rounding, but the size decides then on which side of a
+ * half, or of a whole number, a place lies. */
+static double length_of_result(const pcs_call *c, uint32_t i)
+{
+    const double out = (double)((const float *)c->in[1].data)[i] * (double)c->in[0].shape[i],
+                 size = (double)c->out[0].shape[i];
+    return pcs_abs_(out - size) <= size * 0x1p-23 ? size : out;
+}
+
 /* Where place o of dimension i comes from; *outside: nowhere. */
 static double origin(const pcs_call *c, uint32_t i, int64_t o, bool *outside)
 {
     const char *how = c->attr[COORDINATES].text;
-    const double scale = (double)((const float *)c->in[1].data)[i], n = (double)c->in[0].shape[i], out = scale * n,
-                 x = (double)o;
+    const double n = (double)c->in[0].shape[i], out = length_of_result(c, i), x = (double)o;
     const double lo = (double)((const float *)c->in[2].data)[i],
                  hi = (double)((const float *)c->in[2].data)[c->in[0].dims + i];
     double at;
     *outside = false;
     if (!strcmp(how, "align_corners")) return out == 1 ? 0 : x * (n - 1) / (out - 1);
-    if (!strcmp(how, "asymmetric")) return x / scale;
-    if (!strcmp(how, "tf_half_pixel_for_nn")) return (x + 0.5) / scale;
-    if (!strcmp(how, "pytorch_half_pixel") && out == 1) return -0.5;
+    if (!strcmp(how, "asymmetric")) return x * n / out;
+    if (!strcmp(how, "tf_half_pixel_for_nn")) return (x + 0.5) * n / out;
+    if (!strcmp(how, "pytorch_half_pixel") && out <= 1) return 0;
     if (how[0] == 't') {
         at = (out == 1 ? (hi - lo) * (n - 1) / 2 : x * (hi - lo) * (n - 1) / (out - 1)) + lo * (n - 1);
         *outside = at < 0 || at > n - 1;
         return at;
     }
-    at = (x + 0.5) / scale - 0.5;
+    at = (x + 0.5) * n / out - 0.5;
     return strcmp(how, "half_pixel_symmetric") ? at : at + n / 2 * (1 - (double)c->out[0].shape[i] / out);
 }
 
