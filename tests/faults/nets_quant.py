@@ -84,6 +84,12 @@ def many():
                        [port("x", F32, ["N", k])], [port("y", F32, ["N", 3])], ints))
 
 
+def batches():
+    """A matrix of its own for each of three batches."""
+    return model(graph([node("MatMul", ["x", "w"], ["y"], name="three")], [port("x", F32, ["N", 3, 5, 8])], [port("y", F32, ["N", 3, 5, 6])],
+                       [floats("w", [3, 8, 6], noise(144))]))
+
+
 def nan_weights():
     ints = [floats("w", [2, 2, 1, 1], [1, float("nan"), 2, 3])]
     return model(graph([node("Conv", ["x", "w"], ["y"], name="broken")], [port("x", F32, ["N", 2, 4, 4])], [port("y", F32, ["N", 2, 4, 4])], ints))
@@ -189,12 +195,13 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops()), ("switched", switched())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("batches", batches()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops()), ("switched", switched())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
     put("eval", (16, 3, 8, 8))
     put("many", (3, 70000))
+    put("batches", (20, 3, 5, 8))
     put("one", (1, 1, 6))
     put("two", (2, 1, 6))
     put("rows", (8, 3, 6))

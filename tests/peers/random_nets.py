@@ -301,6 +301,14 @@ class Making:
         o = self.pick(*others)
         return self.put("MatMul", [x, o[0]], (*s[:-1], o[1][-1]))
 
+    def batches(self, v):
+        """A constant matrix for each of several batches."""
+        x, s = v
+        if len(s) < 3:
+            return None
+        n = int(self.rng.integers(2, 9))
+        return self.put("MatMul", [x, self.floats(*s[1:-2], s[-1], n, scale=s[-1] ** -.5)], (*s[:-1], n))
+
     def attention(self, v):
         x, s = v
         if len(s) != 3 or s[2] > 64 or s[1] > 40:
@@ -350,7 +358,7 @@ def made(seed):
     if m.chance(.3):
         m.pool.append(m.input(("N", *shape)))
     kinds = [m.conv] * 6 + [m.linear] * 4 + [m.norm] * 2 + [m.unary] * 4 + [m.clip] * 2 + [m.pair] * 5 + [m.pool_of] * 2 + [m.concat] * 2 + [m.move] * 4 + \
-            [m.prelu, m.silu, m.gelu, m.reduce, m.split, m.slice, m.pad, m.resize, m.matmul, m.attention, m.softmax, m.where, m.layer_norm, m.conv_transposed, m.recurrent, m.matmul]
+            [m.prelu, m.silu, m.gelu, m.reduce, m.split, m.slice, m.pad, m.resize, m.matmul, m.attention, m.softmax, m.where, m.layer_norm, m.conv_transposed, m.recurrent, m.matmul, m.batches]
     for _ in range(int(m.rng.integers(3, 14))):
         for _ in range(20):
             v = m.pool[-1] if m.chance(.75) else m.pick(*m.pool)

@@ -180,7 +180,9 @@ static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
     static const char *const modes[] = { "static", "dynamic", "weights" };
     const bool product = m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n);
     const bool dynamic = pcs_net_can_dynamic(q->g, n) || pcs_net_can_dynamic_recurrent(q, n);
-    const char *scales = q->block ? "by block" : q->per_channel ? "per channel" : "per tensor";
+    const char *scales = q->block                    ? "by block"
+                         : pcs_net_by_channel(q, n) ? "per channel"
+                                                    : "per tensor";
     const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
     if (product)
         snprintf(m->method, sizeof m->method, "%s, weights %s %s%s", how, q->o.weights ? q->o.weights : "int8", scales,

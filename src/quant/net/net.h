@@ -136,6 +136,9 @@ typedef struct pcs_net_weight {
     bool matrix;       /* groups of inputs stand along the other dimension of a matrix */
 } pcs_net_weight;
 bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight *out);
+/* Has each channel of its weights a scale of its own? Not where matrices of several batches are multiplied as codes: no
+ * engine's product has that (onnxruntime's MatMulIntegerToFloat fails when the net runs). */
+bool pcs_net_by_channel(const precis_net_quant *q, const pcs_node *n);
 /* Can 32 bits hold whatever its products of codes sum up to? */
 bool pcs_net_sum_fits(const precis_net_quant *q, const pcs_node *n);
 /* Weights of a node as from_codes of a constant, and its bias as from_codes of I32 sums at s_x * s_w. x: the parameters

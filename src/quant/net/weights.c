@@ -287,7 +287,14 @@ static precis_status replace(precis_net_quant *q, pcs_node *n, uint32_t input, p
     return PRECIS_OK;
 }
 
-precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
+bool pcs_net_by_channel(const precis_net_quant *q, const pcs_node *n)
+{
+    pcs_net_weight f;
+    const bool batches = !n->op->weight && pcs_net_weight_of(q->g, n, &f) && q->g->values[n->in[f.input]].dims > 2;
+    return q->per_channel && (q->mode == PCS_NET_WEIGHTS || !batches);
+}
+
+static precis_status store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
 {
     pcs_net_weight f;
     if (!pcs_net_weight_of(q->g, n, &f))
@@ -312,6 +319,15 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     if (!st && x && fits) st = store_bias(q, n, &l, &(const stored){ codes, p }, x, x_value);
     pcs_free(q->ctx, codes);
     pcs_free(q->ctx, p);
+    return st;
+}
+
+precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
+{
+    const bool asked = q->per_channel;
+    q->per_channel = pcs_net_by_channel(q, n);
+    const precis_status st = store(q, at, n, x, x_value);
+    q->per_channel = asked;
     return st;
 }
 

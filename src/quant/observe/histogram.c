@@ -34,17 +34,22 @@ static precis_status begin(pcs_observation *o)
     return PRECIS_OK;
 }
 
+/* The bin of x. In f32, as torch has it, where that does not overflow on the way. */
+static size_t bin_of(const histogram *h, float x, float low, float high)
+{
+    const float per = (float)h->bins, wide = high - low;
+    const double at = wide < 1e34f ? (double)((x - low) * per / wide)
+                                   : ((double)x - (double)low) * (double)per / ((double)high - (double)low);
+    return at < (double)h->bins ? (size_t)at : h->bins - 1;
+}
+
 /* torch.histc. Where all values are one, the range is one wider on each side. */
 static void count(const histogram *h, float *out, const float *x, size_t n, float low, float high)
 {
     if (low == high) low -= 1, high += 1;
-    const float per = (float)h->bins, wide = high - low;
     memset(out, 0, h->bins * sizeof *out);
-    for (size_t i = 0; i < n; i++) {
-        if (!(x[i] >= low && x[i] <= high)) continue;
-        const size_t at = (size_t)((x[i] - low) * per / wide);
-        out[at < h->bins ? at : h->bins - 1] += 1;
-    }
+    for (size_t i = 0; i < n; i++)
+        if (x[i] >= low && x[i] <= high) out[bin_of(h, x[i], low, high)] += 1;
 }
 
 /* Number i of torch.linspace(first, last, n + 1): from both ends. */
@@ -61,8 +66,7 @@ static void add_old(const histogram *h, float *out, float low, float high)
     if (h->low == h->high) { /* one value so far */
         float sum = 0;
         for (size_t i = 0; i < n; i++) sum += h->count[i];
-        const size_t at = (size_t)((h->low - low) * (float)n / (high - low));
-        out[at < n ? at : n - 1] += sum;
+        out[bin_of(h, h->low, low, high)] += sum;
         return;
     }
     memset(h->moved, 0, n * sizeof *h->moved);
@@ -106,10 +110,24 @@ static float whole_bins(float x, float width, float last)
     return q < 0 ? 0 : q > (double)last ? last : (float)q;
 }
 
-/* The squared error when the bins from `first` to `end` are spread over all codes; beyond them values are clamped. */
-static float error_of(const histogram *h, size_t first, size_t end, uint32_t codes)
+/* Bins as they are measured: cubes of 1e-13 are nothing in f32, and those of 1e13 are infinite. A power of two changes
+ * no other bit. */
+static double unit_of(const pcs_observation *o, const histogram *h)
 {
-    const double bin = ((double)h->high - (double)h->low) / (double)h->bins;
+    const double wide = (double)h->high - (double)h->low;
+    uint64_t bits;
+    double unit;
+    memcpy(&bits, &wide, sizeof bits);
+    const uint64_t exponent = bits >> 52 & 2047; /* a difference of two floats is none of the smallest doubles */
+    bits = (2045 - exponent) << 52;
+    memcpy(&unit, &bits, sizeof unit);
+    return o->o.like == PCS_LIKE_TORCH || !(wide > 0) ? 1 : unit;
+}
+
+/* The squared error when the bins from `first` to `end` are spread over all codes; beyond them values are clamped. */
+static float error_of(const histogram *h, double unit, size_t first, size_t end, uint32_t codes)
+{
+    const double bin = ((double)h->high - (double)h->low) / (double)h->bins * unit;
     const double to = bin * (double)(end - first + 1) / codes;
     if (to == 0) return 0;
     const float width = (float)bin, code = (float)to, half = (float)(to / 2), last = (float)(codes - 1);
@@ -131,7 +149,7 @@ static precis_status range(pcs_observation *o, uint32_t channel, float *low, flo
     const histogram *h = pcs_observation_state(o, channel);
     const pcs_qscheme *s = &o->o.scheme;
     const uint32_t codes = o->o.like == PCS_LIKE_TORCH && s->bits ? 1u << s->bits : (uint32_t)(s->high - s->low) + 1;
-    const double step = 1e-5;
+    const double step = 1e-5, unit = unit_of(o, h);
     double alpha = 0, beta = 1, total = 0;
     size_t first = 0, end = h->bins - 1;
     float least = INFINITY, *sums = h->next;
@@ -145,7 +163,7 @@ static precis_status range(pcs_observation *o, uint32_t channel, float *low, flo
         if (l - first > end - r) to_first = l, alpha = next_alpha;
         else to_end = r, beta = next_beta;
         if (to_first == first && to_end == end) continue;
-        const float e = error_of(h, to_first, to_end, codes);
+        const float e = error_of(h, unit, to_first, to_end, codes);
         if (e > least) break;
         least = e;
         first = to_first;

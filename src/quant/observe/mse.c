@@ -37,8 +37,9 @@ static float best_of(const pcs_observation *o, const pcs_bins *b, float other, f
 {
     double least = INFINITY;
     float best = most;
+    const float room = most < -1e36f || most > 1e36f ? 0x1p-7f : 1; /* a hundred times most is a number still */
     for (int i = 0; i < STEPS; i++) {
-        const float at = most * (float)(STEPS - i) / STEPS;
+        const float at = most * room * (float)(STEPS - i) / STEPS / room;
         const bool both = o->o.symmetric || o->o.scheme.symmetric;
         const float low = is_high ? (both ? -at : other) : at, high = is_high ? at : other;
         const double e = rounding_error(o, b, low, high);

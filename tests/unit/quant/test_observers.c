@@ -474,6 +474,33 @@ static void least_error(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* Values times a power of two have that range times it, however small or large they are. */
+static void any_size(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    static const char *const who[] = { "minmax", "moving_average", "histogram", "percentile", "entropy", "mse" };
+    const input *in = input_of("big");
+    float *x = malloc(in->batches * in->n * sizeof *x);
+    for (size_t k = 0; k < sizeof who / sizeof *who; k++) {
+        pcs_observer_options o = PCS_OBSERVER_OPTIONS_INIT;
+        o.scheme = pcs_qscheme_of(pcs_qtype_by_name("uint8"), false, false, PCS_LIKE_PRECIS);
+        float high, other_high;
+        const float low = range_of(ctx, who[k], in, o, &high);
+        for (int e = -110; e <= 120; e += 23) {
+            input other = *in;
+            other.x = x;
+            for (size_t i = 0; i < in->batches * in->n; i++) x[i] = ldexpf(in->x[i], e);
+            const float other_low = range_of(ctx, who[k], &other, o, &other_high);
+            if (other_low != ldexpf(low, e) || other_high != ldexpf(high, e))
+                fail_msg("%s: times 2^%d %g to %g, not %g to %g", who[k], e, (double)other_low, (double)other_high,
+                         (double)ldexpf(low, e), (double)ldexpf(high, e));
+        }
+    }
+    free(x);
+    precis_ctx_close(&ctx);
+}
+
 /* So much of the values lies within the range, and it is near the exact quantile. */
 static void quantiles(void **state)
 {
@@ -558,7 +585,8 @@ static void extremes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(like_torch), cmocka_unit_test(histograms), cmocka_unit_test(like_onnxruntime),
+        cmocka_unit_test(like_torch), cmocka_unit_test(histograms), cmocka_unit_test(any_size),
+        cmocka_unit_test(like_onnxruntime),
         cmocka_unit_test(scales_of_onnxruntime), cmocka_unit_test(weights_of_onnxruntime),
         cmocka_unit_test(fake_quantization), cmocka_unit_test(order), cmocka_unit_test(least_error),
         cmocka_unit_test(quantiles), cmocka_unit_test(refusals), cmocka_unit_test(extremes),
