@@ -213,6 +213,8 @@ def hostile():
     yield "range", one(add([node("Range", ["lo", "hi", "by"], ["c"], name="count")]), [floats("lo", [], [0]), floats("hi", [], [1 << 30]), floats("by", [], [1])]), 3, "node count .*constants would take more than 2684"
     yield "wide_shape", one([node("ConstantOfShape", ["s"], ["c"]), node("Cast", ["c"], ["i"], name="many", to=7), node("Reshape", ["x", "i"], ["y"])],
                             [longs("s", [1 << 28])]), 3, "many is a constant that is not computed when the net is read"
+    for name, equation in (("new", "abcd->abcz"), ("again", "abcd->aabc")):
+        yield f"einsum_{name}", one([node("Einsum", ["x"], ["y"], name="sum", equation=equation)]), 3, "node sum .*is no equation for its operands"
     yield "window", one([node("MaxPool", ["x"], ["y"], kernel_shape=[9, 9])]), 3, "does not fit"
     yield "groups", one([node("Conv", ["x", "w"], ["y"], group=0)], [floats("w", [1, 2, 1, 1], [1, 1])]), 3, "groups"
     yield "varint", b"\x08" + b"\xff" * 11, 3, "byte"

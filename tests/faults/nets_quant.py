@@ -95,6 +95,11 @@ def nan_weights():
     return model(graph([node("Conv", ["x", "w"], ["y"], name="broken")], [port("x", F32, ["N", 2, 4, 4])], [port("y", F32, ["N", 2, 4, 4])], ints))
 
 
+def inf_bias():
+    ints = [floats("w", [8, 4], noise(32)), floats("b", [4], [1, float("inf"), 2, 3])]
+    return model(graph([node("Gemm", ["x", "w", "b"], ["y"], name="endless")], [port("x", F32, ["N", 8])], [port("y", F32, ["N", 4])], ints))
+
+
 def shapes():
     """Dimensions without a size, in Reshape, Slice, Expand and Concat."""
     nodes = [node("Shape", ["x"], ["s"]), node("Gather", ["s", "zero"], ["n"], axis=0), node("Concat", ["n", "rest"], ["to"], axis=0),
@@ -195,13 +200,14 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("batches", batches()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops()), ("switched", switched())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("thin", thin()), ("codes", small_codes()), ("big_bias", big_bias()), ("nan", nan_weights()), ("long", long_sum()), ("many", many()), ("batches", batches()), ("inf_bias", inf_bias()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops()), ("switched", switched())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
     put("eval", (16, 3, 8, 8))
     put("many", (3, 70000))
     put("batches", (20, 3, 5, 8))
+    put("eights", (4, 8))
     put("one", (1, 1, 6))
     put("two", (2, 1, 6))
     put("rows", (8, 3, 6))

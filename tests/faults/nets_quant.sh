@@ -268,6 +268,8 @@ expect 3 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static --cali
 has err NaN
 expect 3 "$precis" quant "$work/nan.onnx" -o "$work/none.onnx" --dynamic
 has err 'weights w'
+expect 3 "$precis" quant "$work/inf_bias.onnx" --static --calib "$work/eights.npy" --no-speed -o "$work/none.onnx"
+has err 'node endless.*: bias b holds what is no finite number'
 # Matrices of batches have one scale where they are multiplied as codes, since no engine has more there.
 for way in "static per_tensor" "weight-only per_channel"; do
     expect 0 "$precis" quant "$work/batches.onnx" "--${way% *}" --calib "$work/batches.npy" --no-speed -o "$work/q.onnx" --json

@@ -83,7 +83,13 @@ static bool parse(plan *p, const char *text, uint32_t n, const uint32_t *dims)
         if (dots && dims[i] - own > wide) wide = dims[i] - own;
         s = stop + 1;
     }
-    return arrow ? term(p, arrow + 2, arrow + strlen(arrow), n, wide) : implied(p, text, end, wide);
+    const uint32_t known = p->labels;
+    if (!arrow) return implied(p, text, end, wide);
+    if (!term(p, arrow + 2, arrow + strlen(arrow), n, wide) || p->labels != known) return false; /* of no operand */
+    for (uint32_t i = 0; i < p->dims[n]; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (p->at[n][i] == p->at[n][k]) return false;
+    return true;
 }
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)

@@ -3,6 +3,7 @@
 #include "quant/net/method.h"
 
 #include "base/fmath_more.h"
+#include "format/number.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -311,6 +312,9 @@ static precis_status store(precis_net_quant *q, size_t at, pcs_node *n, const pc
     pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
     if (!p) return PRECIS_ENOMEM;
     precis_status st = choose_scales(q, &l, p, w.name);
+    const float *biases = bias && fits ? pcs_value_f32(&b, (uint64_t)l.channels) : NULL;
+    if (!st && x && biases && !pcs_all_finite(biases, (size_t)l.channels))
+        st = pcs_fail(q->ctx, PRECIS_EFORMAT, "node %s: bias %s holds what is no finite number", n->name, b.name);
     if (!st && x && bias && fits)
         q->nodes[at].weight_raised = make_room(q, &l, pcs_value_f32(&b, (uint64_t)l.channels), x->scale, p);
     int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
