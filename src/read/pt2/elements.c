@@ -113,12 +113,12 @@ void pcs_aten_logs(pcs_aten *c)
     x = pcs_as(&c->n, x, PCS_F64);
     const precis_value unit = pcs_numbers(&c->n, PCS_F64, 1);
     if (!strcmp(op, "log1p")) x = one_of(c, "log", pcs_make2(&c->n, "add", NULL, x, unit), 1, 1);
-    else if (!strcmp(op, "expm1")) { /* elu is that below 0; above, e^x (1 - e^-x) */
-        const precis_value minus = one_of(c, "neg", x, 1, 1);
-        const precis_value above = pcs_make2(&c->n, "mul", NULL, one_of(c, "neg", one_of(c, "exp", x, 1, 1), 1, 1),
-                                             one_of(c, "elu", minus, 1, 1));
-        x = pcs_make3(&c->n, "where", NULL, pcs_make2(&c->n, "less", NULL, x, pcs_numbers(&c->n, PCS_F64, 0)),
-                      one_of(c, "elu", x, 1, 1), above);
+    else if (!strcmp(op, "expm1")) { /* 2t / (1 - t) with t = tanh(x / 2); e^x - 1 above 1, where nothing cancels */
+        const precis_value half = pcs_make2(&c->n, "mul", NULL, x, pcs_numbers(&c->n, PCS_F64, 0.5)),
+                           t = one_of(c, "tanh", half, 1, 1), twice = pcs_make2(&c->n, "add", NULL, t, t),
+                           below = pcs_make2(&c->n, "div", NULL, twice, pcs_make2(&c->n, "sub", NULL, unit, t)),
+                           above = pcs_make2(&c->n, "sub", NULL, one_of(c, "exp", x, 1, 1), unit);
+        x = pcs_make3(&c->n, "where", NULL, pcs_make2(&c->n, "less", NULL, x, unit), below, above);
     } else if (!strcmp(op, "exp2"))
         x = one_of(c, "exp", pcs_make2(&c->n, "mul", NULL, x, pcs_numbers(&c->n, PCS_F64, 0.69314718055994530942)), 1,
                    1);
