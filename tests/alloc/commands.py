@@ -126,6 +126,10 @@ quant small.onnx --static --observer histogram --method equalize+round --calib c
 quant small.onnx --dynamic --no-speed -o o.onnx
 quant small.onnx --weight-only --weights int4 --no-cache -o o.onnx --json
 quant small.onnx --static --calib calib.npy -o o.c
+quant rates.onnx --static --calib x=rates.npy --calib rate=rate.npy --no-speed --float one -o o.onnx
+quant rates.onnx --static --input rate=16000 --calib x=rates.npy -o o.c
+run rates.onnx --input x=rates.npy --input rate=8000 --output-dir o
+convert lstm.onnx -o o.c
 quant --replay codes.onnx.manifest.json -o o.onnx
 plan small.onnx --static --no-speed
 convert small.onnx -o o.onnx

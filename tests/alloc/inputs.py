@@ -174,6 +174,13 @@ def main(folder):
     subprocess.run([sys.executable, os.path.join(HERE, "../faults/nets_quant.py"), "make", made], check=True)
     for name in ("small.onnx", "calib.npy"):
         shutil.copy(os.path.join(made, name), folder)
+    # one that a number decides, and an LSTM
+    subprocess.run([sys.executable, os.path.join(HERE, "../cli/values.py"), made], check=True)
+    subprocess.run([sys.executable, os.path.join(HERE, "../cli/c_recurrent.py"), os.path.join(made, "rec")], check=True)
+    shutil.copy(os.path.join(made, "net.onnx"), os.path.join(folder, "rates.onnx"))
+    shutil.copy(os.path.join(made, "x.npy"), os.path.join(folder, "rates.npy"))
+    shutil.copy(os.path.join(made, "rate.npy"), folder)
+    shutil.copy(os.path.join(made, "rec", "lstm_states.onnx"), os.path.join(folder, "lstm.onnx"))
     shutil.rmtree(made)
 
 
