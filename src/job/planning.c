@@ -135,6 +135,24 @@ static precis_status refuse_ram(precis_ctx *ctx, const precis_planning_options *
                     more > l->bytes / 4 ? "; a smaller --ctx takes less" : "");
 }
 
+/* Does the model run in the memory as it is, with the cache that nobody asked to be smaller? The context says so. */
+static precis_status runs_already(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, bool *does)
+{
+    char a[32], b[32];
+    uint64_t more;
+    pcs_running running;
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(m, &info);
+    const precis_status st = beside(ctx, m, o, &running, &more);
+    *does = !st && o->target_ram > info.file_bytes + more;
+    if (*does)
+        pcs_fail(ctx, PRECIS_EINVAL,
+                 "nothing needs to be done: %s of memory are allowed, and the input runs in %s, cache (%s) and buffers "
+                 "included", pcs_human((double)o->target_ram, a), pcs_human((double)(info.file_bytes + more), b),
+                 o->quant.kv ? o->quant.kv : "f16");
+    return st;
+}
+
 /* Budgets that no plan meets, or that the model meets as it is: known without measuring. */
 static precis_status check_budgets(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o)
 {
@@ -148,10 +166,13 @@ static precis_status check_budgets(precis_ctx *ctx, const precis_model *m, const
     if (!st) st = budget(ctx, m, &sizes, 0, &most);
     if (st) return st;
     const bool sized = o->max_bytes || o->max_part > 0 || o->bpw > 0;
-    const bool one = sized && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0) && !o->quant.pins;
+    const bool free_of_others = !(o->max_kld > 0) && !(o->min_speed > 0) && !o->quant.pins;
+    bool nothing = false;
     const uint64_t part = o->max_part > 0 ? (uint64_t)((double)info.file_bytes * o->max_part) : UINT64_MAX;
     const uint64_t asked = o->max_bytes && o->max_bytes < part ? o->max_bytes : part;
-    if (one && pcs_needs_nothing(ctx, m, asked, o->bpw)) return PRECIS_EINVAL;
+    if (free_of_others && sized && !o->target_ram) nothing = pcs_needs_nothing(ctx, m, asked, o->bpw);
+    else if (free_of_others && !sized) st = runs_already(ctx, m, o, &nothing);
+    if (st || nothing) return st ? st : PRECIS_EINVAL;
     st = pcs_least_open(ctx, &l, m, &o->quant);
     if (st) return st;
     if (most < l.bytes) st = pcs_least_refuse(ctx, &l, most);

@@ -149,9 +149,8 @@ bool pcs_needs_nothing(precis_ctx *ctx, const precis_model *m, uint64_t max_byte
         pcs_fail(ctx, PRECIS_EINVAL, "nothing needs to be done: %g bits per weight are allowed, and the input has %.3f",
                  bits, info.bits_per_weight);
     else
-        pcs_fail(ctx, PRECIS_EINVAL, "nothing needs to be done: %s are allowed, and the input has %s (%.0f %% of them)",
-                 pcs_human((double)max_bytes, a), pcs_human((double)info.file_bytes, b),
-                 100 * (double)info.file_bytes / (double)max_bytes);
+        pcs_fail(ctx, PRECIS_EINVAL, "nothing needs to be done: %s are allowed, and the input has %s",
+                 pcs_human((double)max_bytes, a), pcs_human((double)info.file_bytes, b));
     return true;
 }
 

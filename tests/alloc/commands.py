@@ -57,7 +57,7 @@ profile m.gguf -o o.json --tokens 16 --types Q4_0 --method gptq -q
 profile m.gguf -o o.gguf --calib t.txt --tokens 16 -q
 profile q4.gguf --nodes --against m.gguf --tokens 8 --json -q
 +plan m.gguf --max-size 40% --no-profile --calib t.txt -o o.json --json
-plan m.gguf --profile p.json --target-ram 2M --imatrix im.dat
+plan m.gguf --profile p.json --target-ram 560k --imatrix im.dat
 plan m.gguf --profile p.json --cost-table costs.json --max-kld 1 --json
 +train train.json -o o.gguf -q
 convert q4.gguf -o o.gguf

@@ -55,6 +55,15 @@ assert kept["bytes"] == os.path.getsize(sys.argv[3])
 P
 
 refuse 1 "no plan runs in 4.0 MB .* buffers .*--target-ram [0-9]* .*nearest that would do" plan "$model" --target-ram 4M
+# the input as it is, with its cache: the same bytes that a plan would count, one byte more than which needs nothing
+refuse 2 "nothing needs to be done: 400.0 MB of memory .* runs in [0-9.]* MB, cache (f16)" plan "$model" --target-ram 400M
+refuse 2 "nothing needs to be done: .* cache (int8)" plan "$model" --target-ram 75G --kv int8
+refuse 1 "no plan fits in 1.0 MB" plan "$model" --target-ram 400M --max-size 1M # two budgets: the other one counts
+python3 "$root/tests/cli/narrow.py" "$work/small" 96 160
+expect 2 "$precis" plan "$work/small" --target-ram 1G --json
+runs=$(python3 -c "import json, re, sys; print(re.search(r'runs in ([0-9.]*) MB', json.load(open(sys.argv[1]))['error']['message']).group(1))" "$work/out")
+expect 0 "$precis" plan "$work/small" --target-ram "$(python3 -c "print(int(($runs - 0.1) * 1e6))")" -q
+expect 2 "$precis" plan "$work/small" --target-ram "$(python3 -c "print(int(($runs + 0.1) * 1e6))")" -q
 [ "$(sort -u "$work/figures" | wc -l)" = 1 ] || { echo "least sizes differ: $(sort -u "$work/figures")"; failed=1; }
 
 # rows that types with blocks of 256 do not divide are the reason that is given
