@@ -81,7 +81,10 @@ static void cmd_set(cli_talk *u, char *text)
     char *behind = number;
     const double v = number && i < SETTINGS ? strtod(number, &behind) : 0;
     if (i == SETTINGS) {
-        tell("there is no setting \"%s\":", cli_printable(name));
+        char ask[96];
+        cli_meant m = { .word = name };
+        for (int k = 0; k < SETTINGS; k++) cli_meant_look(&m, settings[k].name);
+        tell("there is no setting \"%s\"%s", cli_printable(name), cli_meant_ask(&m, ask));
         list_settings(u);
         return;
     }
@@ -200,14 +203,22 @@ static bool is_command(cli_talk *u, char *line, bool *end)
     const size_t n = strcspn(line + 1, " ");
     char *text = line + 1 + n;
     while (*text == ' ') text++;
+    char ask[96];
     for (int i = 0; i < COMMANDS; i++) {
-        if (strlen(commands[i].name) != n || memcmp(commands[i].name, line + 1, n)) continue;
-        *end = !commands[i].run;
-        if (commands[i].run) commands[i].run(u, text);
+        const command *c = &commands[i];
+        if (strlen(c->name) != n || memcmp(c->name, line + 1, n)) continue;
+        if (*text && !*c->arg) { /* a sentence that begins so shall not empty the conversation */
+            tell("/%s stands alone; put a blank before a message that begins with /", c->name);
+            return true;
+        }
+        *end = !c->run;
+        if (c->run) c->run(u, text);
         return true;
     }
     line[1 + n] = 0;
-    tell("there is no command %s; /help lists them", cli_printable(line));
+    cli_meant m = { .word = line + 1 };
+    for (int i = 0; i < COMMANDS; i++) cli_meant_look(&m, commands[i].name);
+    tell("there is no command %s%s (/help lists them)", cli_printable(line), cli_meant_ask(&m, ask));
     return true;
 }
 
@@ -323,12 +334,13 @@ static int from_lines(cli_talk *u)
         if (*line) rc = converse(u, line, false);
     }
     free(line);
-    return rc;
+    return rc == EXIT_DONE && u->filled ? EXIT_RESOURCES : rc; /* as for one message: half an answer is none */
 }
 
 int cli_chat(cli_talk *u)
 {
     cli_editor *e;
+    u->goes_on = true;
     if (cli_editor_open(u->c->ctx, "> ", &e)) cli_warn(u->c, precis_ctx_message(u->c->ctx));
     const int rc = e ? on_terminal(u, e) : from_lines(u);
     cli_editor_close(&e);

@@ -81,6 +81,7 @@ static int read_byte(EditLine *el, unsigned char *byte)
         if (cli_cancel || (ready < 0 && errno != EINTR)) return 0;
         if (resized) {
             resized = 0;
+            fputs("\r\033[J", stderr); /* libedit draws from where the cursor is, as if nothing stood there */
             lib.el_resize(el);
             lib.el_set(el, EL_REFRESH);
         }

@@ -66,6 +66,24 @@ static int on_token(void *user, size_t i, const precis_token *token)
     return cli_cancel != 0;
 }
 
+/* The answer ended where the context does, with nothing that could have been forgotten. That ends a single answer, and
+ * no conversation, whose next turn forgets this one. */
+static int full(cli_talk *u)
+{
+    const bool all = u->info.known_context && u->info.context >= u->info.known_context;
+    const char *why = all ? ", and the model was made for no more" : "; a larger --ctx makes room";
+    if (!u->goes_on) {
+        cli_error(u->c, "the context of %u tokens is full%s", u->info.context, why);
+        return EXIT_RESOURCES;
+    }
+    char note[160];
+    snprintf(note, sizeof note, "note: the answer ends here, since it fills the context of %u tokens%s",
+             u->info.context, why);
+    cli_fold_error(note, 6);
+    u->filled = true;
+    return EXIT_DONE;
+}
+
 /* After an answer, and the status that it ended with. */
 static int finish(cli_talk *u, precis_status st)
 {
@@ -77,16 +95,14 @@ static int finish(cli_talk *u, precis_status st)
         if (u->stream && !st) putchar('\n');
         return EXIT_INTERRUPTED;
     }
+    if (u->stream && (!st || u->tokens)) { /* no message stands behind half a line */
+        putchar('\n');
+        fflush(stdout);
+    }
     if (st) return cli_fail(c, st);
     precis_session_get_info(u->s, &info);
-    if (info.finish == PRECIS_FINISH_CONTEXT) {
-        const bool all = u->info.known_context && u->info.context >= u->info.known_context;
-        cli_error(c, "the context of %u tokens is full%s", u->info.context,
-                  all ? ", and the model was made for no more" : "; a larger --ctx makes room");
-        return EXIT_RESOURCES;
-    }
-    if (u->stream) putchar('\n');
-    const int rc = cli_done(c);
+    int rc = info.finish == PRECIS_FINISH_CONTEXT ? full(u) : EXIT_DONE;
+    if (rc == EXIT_DONE) rc = cli_done(c);
     if (rc != EXIT_DONE) return rc;
     st = precis_runner_check(u->r); /* weights are looked at beside the first tokens */
     return st ? cli_fail(c, st) : EXIT_DONE;

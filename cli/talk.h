@@ -17,6 +17,7 @@ typedef struct cli_talk {
     precis_sampler_options sampler; /* as given, which the chat may change */
     int64_t predict;
     bool stream;
+    bool goes_on, filled; /* a conversation, which no answer ends; one of them ended where the context does */
     cli_wrap *wrap;       /* NULL: text goes out as it comes */
     double first, last;   /* seconds: when the answer's first and last token came */
     uint64_t tokens;      /* of the answer */
