@@ -9,7 +9,7 @@
 
 static const cli_option options[] = {
     { "--against", 0, "REF", "the reference, usually the original" },
-    { "--logits", 0, "OUT",
+    { "--logits", 0, "OUT.gguf",
       "keep the reference's logits: read from FILE if it is there (then --against may be left out), else written" },
     { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries); more than once: results by text" },
     { "--domains", 0, NULL,

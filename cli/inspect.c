@@ -7,7 +7,7 @@
 
 static const cli_option options[] = {
     { "--tensor", 0, "NAME", "write one tensor as little-endian f32" },
-    { "--output", 'o', "OUT", "where --tensor goes (- is stdout)" },
+    { "--output", 'o', "OUT.f32|bin", "where --tensor goes (- is stdout)" },
     { "--tensors", 0, NULL, "list the tensors: shape, type, bytes, offset" },
     { "--keys", 0, NULL, "list the metadata too" },
     { "--overflow", 0, NULL,

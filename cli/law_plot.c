@@ -2,9 +2,11 @@
 #include "chart.h"
 #include "law.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const cli_option options[] = {
     LAW_OPTIONS,
@@ -273,6 +275,10 @@ static int output(cli *c, const page *g)
     const char *out = cli_get(c, "--output"), *folder = cli_get(c, "--svg");
     int rc = out ? write_file(c, out, g, NULL) : -1;
     json_t *files = json_array();
+    if (rc < 0 && folder && mkdir(folder, 0777) && errno != EEXIST) {
+        cli_error(c, "%s: %s", folder, strerror(errno));
+        rc = EXIT_INPUT;
+    }
     if (out) json_array_append_new(files, json_string(out));
     for (int i = 0; i < g->n && folder && rc < 0; i++) {
         char path[4096];

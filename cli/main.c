@@ -127,8 +127,13 @@ static int parse(cli *c, int first, int argc, char **argv)
     }
     const int named = model_by_name(c);
     if (named >= 0) return named;
-    if (c->n_args < c->command->min_args || c->n_args > c->command->max_args)
-        return cli_usage(c, "usage: precis %s %s [options]; --help says more", c->command->name, c->command->args);
+    const char *name = c->command->name;
+    if (c->n_args > c->command->max_args)
+        return cli_usage(c, "precis %s has no place for \"%s\"%s (precis %s --help says what it takes)", name,
+                         c->args[c->command->max_args],
+                         find_option(c->command, "--output", 8) ? "; -o names what is written" : "", name);
+    if (c->n_args < c->command->min_args)
+        return cli_usage(c, "usage: precis %s %s [options]; --help says more", name, c->command->args);
     return -1;
 }
 

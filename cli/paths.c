@@ -9,7 +9,7 @@
 
 static bool is_output(const cli_option *o) { return o->arg && !strncmp(o->arg, "OUT", 3); }
 
-/* OUT.html, OUT.html|svg: what is written has a kind, and no other's name. */
+/* OUT.html, OUT.html|svg, OUT-FOLDER: what is written has a kind, and no other's name. */
 static int named(const cli *c, const char *option, const char *kinds, const char *path)
 {
     char endings[64];
@@ -52,6 +52,7 @@ int cli_paths(const cli *c)
         if (!is_output(one) || c->given[i].value != cli_get(c, one->name)) continue; /* the last value counts */
         const char *kinds = strchr(one->arg, '.');
         if (kinds) rc = named(c, one->name, kinds + 1, c->given[i].value);
+        else if (!strcmp(one->arg, "OUT-FOLDER")) rc = named(c, one->name, "", c->given[i].value);
         if (rc < 0) rc = cli_apart(c, c->given[i].value);
         for (int k = 0; k < i && rc < 0; k++) {
             const cli_option *other = c->given[k].option;

@@ -10,7 +10,7 @@
 
 static const cli_option options[] = {
     { "--revision", 0, "NAME", "branch, tag or commit (default main)" },
-    { "--dir", 0, "OUT", "folder to put it in (default ~/.cache/precis/models/OWNER/NAME)" },
+    { "--dir", 0, "OUT-FOLDER", "where to put it (default ~/.cache/precis/models/OWNER/NAME)" },
     { 0 },
 };
 

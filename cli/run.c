@@ -36,7 +36,7 @@ static const cli_option options[] = {
     { "--ignore-end", 0, NULL, "go on after an end token" },
     { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file, or a whole number, for an input of it; once "
                                  "for each" },
-    { "--output-dir", 0, "OUT", "where its outputs go, as NAME.npy" },
+    { "--output-dir", 0, "OUT-FOLDER", "where its outputs go, as NAME.npy" },
     { "--mem-limit", 0, "SIZE",
       "a net of arrays: private memory that the process may take (600M, 1.5GiB); what would pass it is refused" },
     { 0 },

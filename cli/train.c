@@ -30,7 +30,7 @@ static const cli_option options[] = {
     { "--results", 0, "FILE", "the history that the run is a row of (default: that of eval --gate)" },
     { "--name", 0, "NAME", "of the run in the history (default train)" },
     { "--no-history", 0, NULL, "keep no row of it" },
-    { "--card", 0, "OUT", "what the data are: files, tokens, copies, and what of the held-out text they have" },
+    { "--card", 0, "OUT.json", "what the data are: files, tokens, copies, and what of the held-out text they have" },
     { 0 },
 };
 

@@ -140,6 +140,20 @@ misnamed n.gguf "$work/n.precis.gguf" convert "$work/n4.precis.gguf" --own -o "$
 misnamed n.gguf "$work/n.json" plan "$model" --bpw 4 -o "$work/n.gguf"
 misnamed n.gguf "$work/n.html" plan "$model" --bpw 4 --html "$work/n.gguf"
 misnamed n.gguf "$work/n.html" bench "$model" --html "$work/n.gguf"
+expect 0 "$precis" quant "$model" --type Q4_0 --no-calib --no-eval -o "$work/q.gguf" -q
+for name in json html onnx; do
+    misnamed "n.$name" "$work/n.gguf" eval "$work/q.gguf" --against "$model" --chunks 1 -q --logits "$work/n.$name"
+    misnamed "n.$name" "$work/n.f32" inspect "$model" --tensor model.norm.weight -o "$work/n.$name"
+    misnamed "n.$name" "$work/n, or" law plot --svg "$work/n.$name"
+done
+expect 0 "$precis" inspect "$model" --tensor model.norm.weight -o "$work/n.bin"
+[ "$(wc -c <"$work/n.bin")" = 1024 ] || { echo "a tensor of 256 numbers"; failed=1; }
+expect 0 "$precis" law plot --law kumar --svg "$work/new" # a folder that was not there
+[ -s "$work/new/isoloss.svg" ] || { echo "no figures in a new folder"; failed=1; }
+expect 2 "$precis" quant "$model" "$work/n.gguf" --type Q4_0
+has err "has no place for \"$work/n.gguf\"; -o names what is written"
+expect 2 "$precis" pull a/b c/d
+has err "has no place for \"c/d\" (precis pull --help"
 misnamed n.html "$work/n.json" profile "$model" -o "$work/n.html"
 
 # --text is a file
