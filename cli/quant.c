@@ -152,6 +152,14 @@ static json_t *tensors_json(const precis_job *job)
     return tensors;
 }
 
+static bool tokenizes(cli *c, const precis_model *m)
+{
+    precis_tokenizer *t;
+    const bool does = !precis_tokenizer_open(c->ctx, &t, m);
+    precis_tokenizer_close(&t);
+    return does;
+}
+
 static int job_json(cli *c, const precis_model *m, const precis_job *job, const char *out, const speeds *speed)
 {
     precis_model_info info = { .size = sizeof info };
@@ -171,7 +179,8 @@ static int job_json(cli *c, const precis_model *m, const precis_job *job, const 
     json_object_set_new(o, "verdict",
                         cli_verdict_json(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
                                                          format && !strcmp(format, "packed"),
-                                                         info.architecture, c->args[0], job->reads }));
+                                                         info.architecture, c->args[0], job->reads,
+                                                         job->reads }));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
@@ -324,7 +333,7 @@ static int job_text(cli *c, const precis_model *m, const precis_job *job, const 
     const char *format = cli_get(c, "--format");
     cli_verdict_print(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
                                       format && !strcmp(format, "packed"), info.architecture, c->args[0],
-                                      job->reads });
+                                      job->reads, job->reads || tokenizes(c, m) });
     return cli_done(c);
 }
 

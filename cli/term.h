@@ -45,6 +45,7 @@ typedef struct cli_verdict {
     const char *architecture; /* of the model; "": the file does not say */
     const char *input;        /* as it was named */
     bool reads;               /* does it tell the next tokens of a text? */
+    bool tokenizes;           /* has it a tokenizer? */
 } cli_verdict;
 void cli_verdict_print(const cli_verdict *v);
 json_t *cli_verdict_json(const cli_verdict *v);

@@ -95,7 +95,9 @@ static void print_loss(const cli_verdict *v, const char *out)
         return;
     }
     if (!v->job->evaluated) {
-        cli_say(2, "Loss: not measured, since the model has no tokenizer, or no next tokens");
+        cli_say(2, "Loss: not measured, since the model %s",
+                v->tokenizes ? "is an encoder, which tells no next tokens; precis eval --sts compares it"
+                             : "has no tokenizer; precis eval --ids needs none");
         return;
     }
     const size_t step = step_of(e->kld_mean);
@@ -134,7 +136,8 @@ void cli_verdict_print(const cli_verdict *v)
                 cli_quoted(v->input, input), out);
     else if (v->job->evaluated && step_of(v->job->eval.kld_mean) > 2)
         cli_say(2, "Next: a larger budget loses less; precis run %s shows how it talks", out);
-    else cli_say(2, "Next: precis %s %s", is_run(v) ? "run" : "inspect", out);
+    else if (is_run(v) && !v->reads && v->tokenizes) cli_say(2, "Next: precis run %s --embed -p 'A sentence.'", out);
+    else cli_say(2, "Next: precis %s %s", is_run(v) && v->tokenizes ? "run" : "inspect", out);
     cli_say(2, "wrote %s, and %s.manifest.json, from which --replay makes it again", v->out, v->out);
 }
 

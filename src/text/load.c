@@ -336,7 +336,13 @@ static precis_status kind_of(precis_ctx *ctx, const precis_model *model, pcs_tok
     const char *name = pcs_model_string(model, "tokenizer.ggml.model");
     const char *why = pcs_model_string(model, "precis.no_tokenizer");
     if (why) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s; the model reads no text", why);
-    if (!name)
+    const char *said = pcs_model_string(model, "general.architecture");
+    if (!pcs_tokenizes(model) && (!said || !*said))
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                        "%s: it does not say which architecture it is, and whatever tokenizer it has is not looked for: a "
+                        "safetensors file needs its config.json beside it",
+                        model->path);
+    if (!pcs_tokenizes(model))
         return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
                         "%s: it has no tokenizer (the key tokenizer.ggml.model of a GGUF file; tokenizer.json or "
                         "tokenizer.model beside the weights of others), so the model reads no text",

@@ -40,7 +40,18 @@ has out "Loss: not measured; precis eval $work/large.gguf --against '$work/it'.'
 python3 "$root/tests/cli/narrow.py" "$work/narrow"
 expect 0 "$precis" quant "$work/narrow" --type '*=F32' --no-calib -o "$work/same.gguf"
 has out "^LARGER by 0.[1-9] % than the input"
-has out "Loss: not measured, since the model has no tokenizer, or no next tokens"
+has out "Loss: not measured, since the model has no tokenizer; precis eval --ids needs none"
+lacks out "precis run" # which would refuse it
+PYTHONPATH=$root/tests python3 -c "import folders, sys; folders.make(sys.argv[1], 'bert')" "$work/encoder"
+expect 0 "$precis" quant "$work/encoder" --type Q8_0 --no-calib -o "$work/encoder.gguf"
+has out "Loss: not measured, since the model is an encoder"
+next=$(sed -n "s/^Next: precis \(.*\)/\1/p" "$work/out")
+eval "set -- $next"
+expect 0 "$precis" "$@"
+# a lone file of weights: what it lacks is its config.json, not the tokenizer that lies beside it
+mkdir "$work/lone" && cp "$model/model.safetensors" "$model/tokenizer.json" "$work/lone"
+expect 3 "$precis" run "$work/lone/model.safetensors" -p "It was"
+has err "needs its config.json beside it"
 lacks out "precis eval"
 # a format that precis alone reads
 quant 0 --type W4A16 --no-eval -o "$work/w4.precis.gguf"
