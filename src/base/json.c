@@ -155,6 +155,7 @@ precis_status pcs_json_next(pcs_json *j, pcs_json_token *t)
 {
     memset(t, 0, sizeof *t);
     skip_space(j);
+    t->text = j->p; /* of whatever kind it is: a message tells the byte */
     if (j->p == j->end) {
         t->type = PCS_JSON_END;
         return j->depth || !j->value_done ? pcs_json_fail(j, j->p, "json", "ends early") : PRECIS_OK;
@@ -188,6 +189,7 @@ precis_status pcs_json_next(pcs_json *j, pcs_json_token *t)
         }
     }
     j->after_key = false;
+    t->text = j->p;
     precis_status st = PRECIS_OK;
     if (*j->p == '{' || *j->p == '[') {
         if (j->depth == PCS_LIMIT_JSON_DEPTH) return pcs_json_fail(j, j->p, "json", "nested too deeply");

@@ -15,7 +15,7 @@ typedef enum {
 
 typedef struct {
     pcs_json_type type;
-    const char *text; /* strings and keys: between the quotes, escapes untouched; numbers: the digits */
+    const char *text; /* strings, keys: between the quotes, as they stand; numbers: the digits; else: where it is */
     size_t len;
 } pcs_json_token;
 

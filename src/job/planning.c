@@ -491,32 +491,47 @@ static precis_status read_kv(reader *r)
     return st;
 }
 
+static precis_status check_kind(const reader *r)
+{
+    if (r->kind && !strcmp(r->kind, "plan")) return PRECIS_OK;
+    return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "precis", "this is no plan");
+}
+
+/* Whose plan it is, before any of its tensors: those of another model would be told one by one. */
+static precis_status check_model(reader *r)
+{
+    char hex[65];
+    const precis_status st = precis_model_sha256(r->m, hex);
+    if (st || !strcmp(hex, r->model)) return st;
+    return pcs_fail_at(r->ctx, PRECIS_EINVAL, (uint64_t)(r->in.t.text - r->in.j.start), "model",
+                       "the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)",
+                       r->model, hex);
+}
+
 static precis_status read_plan(reader *r)
 {
     precis_status st = pcs_json_expect(&r->in.j, PCS_JSON_OBJECT, &r->in.t, "plan");
     while (pcs_json_file_key(&r->in, &st)) {
-        if (pcs_json_is(&r->in.t, "precis")) st = pcs_json_file_string(&r->in, "precis", &r->kind);
-        else if (pcs_json_is(&r->in.t, "model")) st = pcs_json_file_string(&r->in, "model", &r->model);
-        else if (pcs_json_is(&r->in.t, "method")) st = pcs_json_file_string(&r->in, "method", &r->method);
+        if (pcs_json_is(&r->in.t, "precis")) {
+            st = pcs_json_file_string(&r->in, "precis", &r->kind);
+            if (!st) st = check_kind(r);
+        } else if (pcs_json_is(&r->in.t, "model")) {
+            st = pcs_json_file_string(&r->in, "model", &r->model);
+            if (!st) st = check_model(r);
+        } else if (pcs_json_is(&r->in.t, "method")) st = pcs_json_file_string(&r->in, "method", &r->method);
         else if (pcs_json_is(&r->in.t, "kv")) st = read_kv(r);
         else if (pcs_json_is(&r->in.t, "version")) st = pcs_json_file_number(&r->in, "version", 0, 1e6, &r->version);
         else if (pcs_json_is(&r->in.t, "tensors")) st = pcs_json_file_list(&r->in, "tensors", read_tensor, r);
         else st = pcs_json_file_skip(&r->in);
     }
     if (st) return st;
-    if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "precis", "this is no plan");
+    if (!r->kind) return check_kind(r);
     if (r->version != 1) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "version", "%g is not 1", r->version);
     for (size_t i = 0; i < r->m->n_tensors; i++)
         if (!r->seen[i])
             return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "tensors", "the model's tensor %.80s is not among them",
                                r->m->tensors[i].name);
-    char hex[65];
-    st = r->model ? precis_model_sha256(r->m, hex) : PRECIS_OK;
-    if (!st && r->model && strcmp(hex, r->model))
-        return pcs_fail_at(r->ctx, PRECIS_EINVAL, 0, "model",
-                           "the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)",
-                           r->model, hex);
-    return st;
+    return PRECIS_OK;
 }
 
 static precis_status give(precis_ctx *ctx, const char *s, size_t len, char **out)

@@ -339,8 +339,8 @@ static precis_status kind_of(precis_ctx *ctx, const precis_model *model, pcs_tok
     const char *said = pcs_model_string(model, "general.architecture");
     if (!pcs_tokenizes(model) && (!said || !*said))
         return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
-                        "%s: it does not say which architecture it is, and whatever tokenizer it has is not looked for: a "
-                        "safetensors file needs its config.json beside it",
+                        "%s: it does not say which architecture it is, and whatever tokenizer it has is not looked "
+                        "for: a safetensors file needs its config.json beside it",
                         model->path);
     if (!pcs_tokenizes(model))
         return pcs_fail(ctx, PRECIS_EUNSUPPORTED,

@@ -15,6 +15,9 @@ static const char *types(const char *text, size_t len)
     pcs_json_init(&j, ctx, text, len);
     do {
         if (pcs_json_next(&j, &t)) return seen[n] = '!', seen[n + 1] = 0, seen;
+        assert_true(t.text >= text && t.text <= text + len); /* messages tell the byte of any token */
+        assert_true(t.type != PCS_JSON_OBJECT_END || *t.text == '}');
+        assert_true(t.type != PCS_JSON_NULL || *t.text == 'n');
         seen[n++] = letters[t.type];
         assert_true(n + 2 < sizeof seen);
     } while (t.type != PCS_JSON_END);

@@ -107,7 +107,7 @@ static void change_plan(precis_ctx *ctx, const precis_model *m)
         { "\"name\": ", "\"nome\": ", "name: is missing", PRECIS_EFORMAT },
         { "\"tensors\"", "\"kv\": {\"k\": \"f99\"}, \"tensors\"", "\"f99\" is no KV type", PRECIS_EFORMAT },
         { "\"tensors\"", "\"others\"", "is not among them", PRECIS_EFORMAT },
-        { "\"model\": \"", "\"model\": \"0", "made for another model", PRECIS_EINVAL },
+        { "\"model\": \"", "\"model\": \"0", "model: the plan was made for another model", PRECIS_EINVAL },
     };
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         char *at = strstr(text, odd[i].from);
@@ -121,6 +121,8 @@ static void change_plan(precis_ctx *ctx, const precis_model *m)
         const char *message = precis_ctx_message(ctx);
         if (st != odd[i].st || !strstr(message, odd[i].says) || !strstr(message, "p.json"))
             fail_msg("%s: %d, \"%s\"", odd[i].to, (int)st, message);
+        const char *byte = strstr(message, "byte ");
+        assert_true(byte && strtoull(byte + 5, NULL, 10) < n + 100); /* of the file */
         assert_true(!types && !method && !kv);
     }
     free(text);
