@@ -326,8 +326,15 @@ static int isoloss(cli *c)
     const precis_status st = precis_law_isoloss(law, &p, loss, N, CURVE, D);
     precis_law_close(&law);
     if (st) return cli_fail(c, st);
-    json_t *rows = json_array();
     char a[32], b[32];
+    int reached = 0;
+    for (int i = 0; i < CURVE; i++) reached += !isnan(D[i]);
+    if (!reached) {
+        cli_error(c, "a loss of %g is below what the law reaches with any D, at any N from %s to %s", loss,
+                  law_human(from, a), law_human(to, b));
+        return EXIT_NEGATIVE;
+    }
+    json_t *rows = json_array();
     cli_table t;
     cli_table_open(&t, "N\tD\tD/N\t6 N D");
     for (int i = 0; i < CURVE; i++) {

@@ -222,7 +222,7 @@ void cli_meant_look(cli_meant *m, const char *name)
 
 const char *cli_meant_ask(const cli_meant *m, char text[96])
 {
-    const size_t allowed = strlen(m->word) < 4 ? 1 : strlen(m->word) < 9 ? 2 : 3;
+    const size_t allowed = strlen(m->word) < 5 ? 1 : strlen(m->word) < 9 ? 2 : 3;
     *text = 0;
     if (m->name && m->far <= allowed) snprintf(text, 96, "; did you mean %s?", m->name);
     return text;

@@ -45,6 +45,8 @@ law critical --law kumar --N 8e9 --bits 4 --degradation 0.05
 json '0 < j["D"] < 1e13'
 law isoloss --law chinchilla --loss 2.1
 json 'len(j["points"]) > 10 and any(p["D"] is None for p in j["points"])'
+expect 1 "$precis" law isoloss --law chinchilla --loss 1.6 # E is 1.69: a table of nothing is no answer
+has err "below what the law reaches"
 law isocost --law kumar --compute 1e21 --bits 8
 json 'len(j["points"]) > 10'
 law compare --N 1e9 --D 1e11 --bits 4
