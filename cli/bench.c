@@ -176,6 +176,9 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Of an even number of runs, what lies between the two in the middle. */
+static double middle(const double *sorted, int n) { return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2; }
+
 static precis_status bench_all(cli *c, const char *path, const precis_bench_options *o, precis_bench_result *r,
                                repeats *all)
 {
@@ -190,10 +193,10 @@ static precis_status bench_all(cli *c, const char *path, const precis_bench_opti
     }
     qsort(all->prefill, (size_t)all->n, sizeof *all->prefill, ascending);
     qsort(all->decode, (size_t)all->n, sizeof *all->decode, ascending);
-    const double median = all->decode[all->n / 2];
     for (int i = 0; i < all->n && !st; i++)
-        if (runs[i].decode_tok_s == median) *r = runs[i];
-    if (!st) r->prefill_tok_s = all->prefill[all->n / 2];
+        if (runs[i].decode_tok_s == all->decode[all->n / 2]) *r = runs[i];
+    if (!st) r->prefill_tok_s = middle(all->prefill, all->n);
+    if (!st) r->decode_tok_s = middle(all->decode, all->n);
     if (!st) r->rss_bytes = runs[0].rss_bytes; /* of the others, what measured the machine's limits is a part */
     free(runs);
     return st;

@@ -14,6 +14,7 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem .6rem;text-align:left;"
     "border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}"
     "pre{white-space:pre-wrap;background:#f6f6f6;padding:.6rem;font-size:.85rem}.t{overflow-x:auto;margin-top:1rem}"
+    "@media(max-width:30rem){table{font-size:.8rem}td,th{padding:.15rem .2rem}}"
     "p{overflow-wrap:anywhere}";
 
 void page_begin(FILE *f, const char *title)

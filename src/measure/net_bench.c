@@ -41,7 +41,7 @@ static precis_status run_for(precis_net *net, const precis_array *inputs, size_t
     }
     qsort(took, runs, sizeof *took, by_value);
     out->seconds = took[0];
-    out->median = took[runs / 2];
+    out->median = (took[(runs - 1) / 2] + took[runs / 2]) / 2;
     out->runs = (uint32_t)runs;
     return PRECIS_OK;
 }

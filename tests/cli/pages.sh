@@ -5,12 +5,21 @@
 
 page() { # page FILE FIGURES: whole, well-formed, nothing fetched, letters as large as a telephone needs
     python3 - "$1" "$2" <<'P' || failed=1
-import re, sys
+import html, re, sys
 import xml.etree.ElementTree as tree
 text = open(sys.argv[1], encoding="utf-8").read()
 assert text.startswith("<!doctype html>") and text.rstrip().endswith("</html>"), "not whole"
 assert "width=device-width" in text and "<script" not in text
 assert not re.search(r"(?:src|href)=|@import|url\((?!#)", text), "something is fetched"
+# tables: as wide as the longest word of each column makes them, on a telephone
+narrow = text.find("@media(max-width:30rem)") + 1
+letter, padding = (16 * float(re.search(p, text[text.index(at, narrow):]).group(1)) for at, p in
+                   (("table{", r"font-size:([.0-9]+)rem"), ("td,th{", r"padding:[.0-9]+rem ([.0-9]+)rem")))
+for table in re.findall(r"<table.*?</table>", text, re.S):
+    rows = [[max(map(len, html.unescape(re.sub("<[^>]*>", "", c)).split() or [""])) for c in re.findall(r"<t[dh].*?</t[dh]>", r, re.S)]
+            for r in re.findall(r"<tr.*?</tr>", table, re.S)]
+    width = sum(.58 * letter * max(column) + 2 * padding for column in zip(*rows))
+    assert letter >= 12 and width <= 390 - 2 * 16, f"a table of {width:.0f} pixels, letters of {letter}"
 figures = re.findall(r"<svg.*?</svg>", text, re.S)
 assert len(figures) == int(sys.argv[2]), f"{len(figures)} figures"
 for f in figures:
@@ -62,6 +71,8 @@ page "$work/b.html" "$(grep -c '<svg' "$work/b.html")"
 expect 0 "$precis" law plot --law kumar -o "$work/k.html"
 page "$work/k.html" 5
 grep -q "weights 16, activations 16 and KV cache 16 bits in training" "$work/k.html" || { echo "precisions are not named"; failed=1; }
+expect 0 "$precis" law plot --law chinchilla -o "$work/c.html"
+page "$work/c.html" 2
 # a page is no file that is read
 expect 2 "$precis" eval "$work/q.gguf" --chunks 1 --html "$work/q.gguf"
 expect 0 "$precis" inspect "$work/q.gguf" --check

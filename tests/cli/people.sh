@@ -171,6 +171,8 @@ json "j['repeat']['n'] == 3 and j['repeat']['decode_tok_s'][0] <= j['decode_tok_
 expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --repeat 3
 has out "medians of 3 runs"
 lacks out "strips"
+expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --repeat 2 --json # the median of two lies between them
+json "all(abs(2 * j[k] / sum(j['repeat'][k]) - 1) < 1e-6 for k in ('decode_tok_s', 'prefill_tok_s'))"
 expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --json
 once=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))['rss_bytes'])" "$work/out")
 expect 0 "$precis" bench "$model" --prompt 16 --gen 4 --repeat 2 --json
