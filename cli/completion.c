@@ -226,7 +226,7 @@ static void zsh_describe(const cli_command *const *list)
 
 static void zsh(void)
 {
-    printf("#compdef precis\nlocal -a words_of\nif (( CURRENT == 2 )); then ");
+    printf("#compdef precis\n_precis() {\nlocal -a words_of\nif (( CURRENT == 2 )); then ");
     zsh_describe(cli_commands);
     printf("; return; fi\ncase $words[2] in\n");
     for (size_t i = 0; cli_commands[i]; i++) {
@@ -248,7 +248,8 @@ static void zsh(void)
             printf(" ;;\n");
         }
     }
-    printf("esac\n");
+    /* a file of fpath is the function's body, and is called when it is wanted; what is sourced names it for later */
+    printf("esac\n}\nif [[ $funcstack[1] = _precis ]]; then _precis \"$@\"; else compdef _precis precis; fi\n");
 }
 
 /* ---- fish ------------------------------------------------------------------------------------------------------- */

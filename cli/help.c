@@ -84,6 +84,8 @@ static void text_overview(void)
     printf("The main job:   ");
     cli_put_command("precis quant model.gguf --max-size 75% -o small.gguf", 16);
     cli_say(16, "Help:           precis COMMAND --help, man precis");
+    cli_say(16, "Completion:     source <(precis help --completion bash), or zsh; fish: precis help --completion fish "
+                "| source (make install installs it)");
     cli_say(16, "Exit codes:     %s", exit_codes);
 }
 
@@ -203,7 +205,7 @@ int cli_help_command(cli *c, int argc, char **argv)
                 text_page(*v);
                 return EXIT_DONE;
             }
-    if (name && !cmd) {
+    if (name && !cmd && strcmp(name, "--help") && strcmp(name, "-h")) {
         char ask[96];
         cli_meant m = { .word = name };
         for (size_t i = 0; cli_commands[i]; i++) cli_meant_look(&m, cli_commands[i]->name);

@@ -44,7 +44,9 @@ MANY = {
     "precis quant ": (["tiny.gguf", "model.gguf"], ["runs.csv", "calib.txt"]),
     "precis run --cache-k int": (["int8", "int4"], ["int2"]),
 }
+SOURCED = "zsh, sourced"  # as people do who have no folder of functions
 SHELLS = {
+    SOURCED: (["-f", "-i"], f"autoload -Uz compinit; compinit -u -D; . {work}/.functions/_precis; unsetopt beep; PS1='READY> '"),
     "bash": (["--norc", "--noprofile", "-i"], f"bind 'set bell-style none'; . {work}/.functions/bash; PS1='READY> '"),
     "zsh": (["-f", "-i"], f"fpath=({work}/.functions $fpath); autoload -Uz compinit; compinit -u -D; unsetopt beep; PS1='READY> '"),
     "fish": (["--no-config", "-i"], f"source {work}/.functions/fish; function fish_prompt; echo -n 'READY> '; end"),
@@ -58,7 +60,7 @@ class Shell:
         self.pid, self.fd = pty.fork()
         if not self.pid:
             os.chdir(work)
-            os.execvpe(name, [name, *options], env)
+            os.execvpe(name.split(",")[0], [name.split(",")[0], *options], env)
         self.seen, self.count = "", 0
         self.send(first + "\r")
         self.settle()
@@ -105,12 +107,12 @@ class Shell:
 
 def look(name):
     shell = Shell(name)
-    for line, whole in ONE.items():
+    for line, whole in list(ONE.items())[:3 if name == SOURCED else None]:
         shell.settle()
         shell.send(line + "\t")
         check(shell.until([whole[len(os.path.commonprefix([line, whole])):].strip()], 30),
               f"{name}: {line!r} did not become {whole!r}: {shell.plain()[-200:]!r}")
-    for line, (wanted, others) in MANY.items():
+    for line, (wanted, others) in list(MANY.items())[:2 if name == SOURCED else None]:
         shell.settle()
         shell.send(line + "\t\t")
         check(shell.until(wanted, 30), f"{name}: {line!r} does not list {wanted}: {shell.plain()[-400:]!r}")
@@ -121,7 +123,7 @@ def look(name):
     shell.end()
 
 
-found = [name for name in SHELLS if shutil.which(name)]
+found = [name for name in SHELLS if shutil.which(name.split(",")[0])]
 for name in SHELLS:
     if name in found:
         look(name)
