@@ -527,9 +527,10 @@ static void conclude(advice *a)
                                   law_real(at_serve[1]), "outside", beyond));
     if (a->c->json) return;
     printf("\n%s", cli_color(CLI_BOLD));
-    cli_say(2, "Recommendation: train in %.3g bits (%s), and serve in %g bits (%s): quantizing to that after training "
-            "adds %.2g to %.2g nats.%s", train, range_of(bits, n, trains), s, range_of(serve, n_serve, serves),
-            at_serve[0], at_serve[1], target);
+    /* what was trained in few bits is served in them; the bits of serving are of what was trained in 16 */
+    cli_say(2, "Recommendation: train in %.3g bits (%s), and serve in those. A model that was trained in 16 bits, "
+            "serve in %g bits (%s): quantizing to that after training adds %.2g to %.2g nats.%s", train,
+            range_of(bits, n, trains), s, range_of(serve, n_serve, serves), at_serve[0], at_serve[1], target);
     printf("%s", cli_color(CLI_PLAIN));
     if (low == high) cli_say(2, "The laws agree on bits to train in (%s).", laws);
     else

@@ -57,6 +57,9 @@ static const char *percent(double part, char text[32])
     return text;
 }
 
+/* Larger by less than is told is no larger: it is as large, and saves as little. */
+static bool is_larger(const cli_verdict *v) { return share_of(v) > 1.0005; }
+
 static void print_size(const cli_verdict *v)
 {
     char a[32], b[32], c[32];
@@ -64,11 +67,11 @@ static void print_size(const cli_verdict *v)
     const precis_job *job = v->job;
     cli_bytes((double)v->before, a);
     cli_bytes((double)job->bytes, b);
-    printf("%s", cli_color(part > 1 ? CLI_BAD : CLI_BOLD));
-    if (part > 1)
+    printf("%s", cli_color(is_larger(v) ? CLI_BAD : CLI_BOLD));
+    if (is_larger(v))
         cli_say(0, "LARGER by %s %% than the input (%s, from %s): this file saves nothing%s", percent(part - 1, c), b,
                 a, job->evaluated && job->eval.kld_mean > 1e-4 ? " and loses something" : "");
-    else if (part > 0.995) cli_say(0, "As large as the input (%s)", b);
+    else if (part > 0.995) cli_say(0, "As large as the input (%s): this file saves nothing", b);
     else cli_say(0, "Smaller by %s %%: %s, from %s", percent(1 - part, c), b, a);
     printf("%s", cli_color(CLI_PLAIN));
 }
@@ -131,7 +134,7 @@ void cli_verdict_print(const cli_verdict *v)
         cli_say(2, "dry run: nothing was written; -o FILE writes it");
         return;
     }
-    if (share_of(v) > 1)
+    if (share_of(v) > 0.995)
         cli_say(2, "Next: keep the input, or give a budget: precis quant %s --max-size 75%% -o %s",
                 cli_quoted(v->input, input), out);
     else if (v->job->evaluated && step_of(v->job->eval.kld_mean) > 2)

@@ -53,7 +53,7 @@ static precis_status add_mixes(frontier *f, const pcs_loss_table *t)
     for (size_t i = 0; pcs_mixes[i].name && !st; i++) {
         precis_plan *plan = NULL;
         double loss;
-        st = precis_plan_types(f->ctx, &plan, f->m, pcs_mixes[i].name, 0);
+        st = pcs_plan_of_types(f->ctx, &plan, f->m, pcs_mixes[i].name, 0);
         if (!st && pcs_loss_table_of(t, plan, &loss)) st = add(f, pcs_mixes[i].name, plan, loss);
         precis_plan_close(&plan);
     }

@@ -69,7 +69,7 @@ precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const ch
         const size_t n = strcspn(p, ",");
         memcpy(type, p, n < 63 ? n : 63);
         precis_plan *plan;
-        st = precis_plan_types(ctx, &plan, model, type, 0);
+        st = pcs_plan_of_types(ctx, &plan, model, type, 0);
         precis_plan_close(&plan);
         p += n + (p[n] == ',');
     }

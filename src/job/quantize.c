@@ -336,12 +336,19 @@ static void keep_exact(const char *type, precis_plan *plan)
     for (size_t i = 0; i < plan->n; i++) {
         pcs_plan_row *row = &plan->rows[i];
         const pcs_format *own = row->tensor->format;
-        if (own->kind != PCS_QUANT || row->to->kind != PCS_QUANT || row->to == own || row->tensor->panels) continue;
-        if (pcs_row_bytes(row->to, (uint64_t)row->tensor->ne[0]) >= pcs_tensor_row_bytes(row->tensor)) {
-            pcs_plan_set(row, own);
-            row->wanted = NULL;
-        }
+        if (own->kind != PCS_QUANT || row->to->kind != PCS_QUANT || row->tensor->panels) continue;
+        if (pcs_row_bytes(row->to, (uint64_t)row->tensor->ne[0]) < pcs_tensor_row_bytes(row->tensor)) continue;
+        pcs_plan_set(row, own);
+        row->wanted = NULL; /* what it had is no substitute */
     }
+}
+
+static precis_status plan_types(const course *c, const precis_model *m, precis_plan **plan)
+{
+    const precis_status st = pcs_plan_of_types(c->ctx, plan, m, c->opts->type, c->opts->quant.strict);
+    if (!st) keep_exact(c->opts->type, *plan);
+    if (!st && m == c->model) pcs_plan_tell(c->ctx, *plan); /* and not of its copy again */
+    return st;
 }
 
 /* Says in one line how many weights that are in codes stay as they are. */
@@ -400,8 +407,7 @@ static precis_status check_job(course *c)
     precis_ctx *ctx = c->ctx;
     const precis_job_options *opts = c->opts;
     precis_status st = PRECIS_OK;
-    if (opts->type) st = precis_plan_types(ctx, &c->early, c->model, opts->type, opts->quant.strict);
-    if (!st && opts->type) keep_exact(opts->type, c->early);
+    if (opts->type) st = plan_types(c, c->model, &c->early);
     else if (!st) st = pcs_choices_check(ctx, c->model, &c->q);
     if (!st && !opts->type && opts->max_kld == 0) st = pcs_job_budget_check(ctx, c->model, opts, &c->q);
     if (!st) st = pcs_profile_check(ctx, c->q.profile, c->model, true);
@@ -506,8 +512,7 @@ static precis_status plan_job(course *c)
     precis_status st = PRECIS_OK;
     if (c->copy && opts->type) { /* of the copy, which may have other tensors */
         precis_plan_close(&c->early);
-        st = precis_plan_types(ctx, &job->plan, c->m, opts->type, opts->quant.strict);
-        if (!st) keep_exact(opts->type, job->plan);
+        st = plan_types(c, c->m, &job->plan);
     } else {
         job->plan = c->early;
         c->early = NULL;

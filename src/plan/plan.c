@@ -224,13 +224,9 @@ static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, con
     return pcs_format_by_name(type);
 }
 
-/* How many tensors take a substitute: their rows are no whole blocks, or a number of theirs does not fit. */
-typedef struct { size_t narrow, large; } replaced;
-
 /* Gives a row its type: f, or a substitute when the tensor's rows or numbers do not fit. Where f was asked for by its
  * name, numbers that do not fit are taken as they come. */
-static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *f, bool asked, int strict,
-                          replaced *count)
+static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *f, bool asked, int strict)
 {
     const pcs_tensor *t = row->tensor;
     const pcs_format *fit = pcs_fitting(f, t->ne[0]), *held = fit;
@@ -242,15 +238,11 @@ static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *
     if (st) return st;
     if (held != fit && strict) return pcs_too_large(ctx, t, fit);
     pcs_plan_set(row, held);
-    if (held == f) return PRECIS_OK;
-    row->wanted = f;
-    count->narrow += fit != f;
-    count->large += held != fit;
-
+    if (held != f) row->wanted = f;
     return PRECIS_OK;
 }
 
-precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec,
+precis_status pcs_plan_of_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec,
                                 int strict)
 {
     *out = NULL;
@@ -267,7 +259,6 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
     const int layers = pcs_layers(model);
     precis_plan *p;
     precis_status st = pcs_plan_new(ctx, &p, model, spec);
-    replaced count = { 0 };
     for (size_t i = 0; i < model->n_tensors && !st; i++) {
         const pcs_tensor *t = &model->tensors[i];
         const pcs_format *f = one;
@@ -278,20 +269,39 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
         if (schemed && ends) f = t->format->kind == PCS_QUANT ? t->format : &pcs_format_f16;
         if (schemed && f == t->format) continue;
         const bool asked = !mix && !schemed; /* that type by its name */
-        st = take(ctx, &p->rows[i], f, asked, strict, &count);
+        st = take(ctx, &p->rows[i], f, asked, strict);
     }
     if (!st && table) pcs_pattern_check(ctx, spec, model);
-    if (!st && count.narrow)
-        pcs_warn(ctx,
-                 "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes "
-                 "it an error",
-                 count.narrow);
-    if (!st && count.large)
-        pcs_warn(ctx,
-                 "%zu tensors take a substitute, because a number of theirs is too large for the type; --strict makes "
-                 "it an error",
-                 count.large);
     if (st) precis_plan_close(&p);
     *out = p;
+    return st;
+}
+
+static void tell_count(precis_ctx *ctx, size_t n, const char *because)
+{
+    if (n)
+        pcs_warn(ctx, "%zu tensor%s a substitute, because %s; --strict makes it an error", n,
+                 n == 1 ? " takes" : "s take", because);
+}
+
+void pcs_plan_tell(precis_ctx *ctx, const precis_plan *p)
+{
+    size_t narrow = 0, large = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const pcs_plan_row *row = &p->rows[i];
+        if (!row->wanted) continue;
+        const pcs_format *fit = pcs_fitting(row->wanted, row->tensor->ne[0]);
+        narrow += fit != row->wanted;
+        large += row->to != fit;
+    }
+    tell_count(ctx, narrow, "rows are not whole blocks of the type");
+    tell_count(ctx, large, "a number of its is too large for the type");
+}
+
+precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec,
+                                int strict)
+{
+    const precis_status st = pcs_plan_of_types(ctx, out, model, spec, strict);
+    if (!st) pcs_plan_tell(ctx, *out);
     return st;
 }

@@ -24,6 +24,10 @@ struct precis_plan {
 const pcs_format *pcs_resting(const pcs_tensor *t);
 /* Every tensor keeps its type. */
 precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec);
+/* precis_plan_types without its notes; and those notes, of what the rows are by now. */
+precis_status pcs_plan_of_types(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec,
+                                int strict);
+void pcs_plan_tell(precis_ctx *ctx, const precis_plan *p);
 /* Is this a weight of a layer, which may be quantized? */
 bool pcs_quantizable(const pcs_tensor *t);
 /* How many such weights the model has, all tensors together. */

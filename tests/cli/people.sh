@@ -88,8 +88,8 @@ lacks err "did you mean"
 
 # advise concludes: a recommendation with its range, the disagreement, and laws outside of their range
 expect 0 "$precis" law advise --N 8B --D 15T
-has out "^Recommendation: train in .* bits (the laws say .* to .*), and serve in .* bits"
-has out "serve in 6 bits (all laws say 6)" # no range from 6 to 6
+has out "^Recommendation: train in .* bits (the laws say .* to .*), and serve in those. A model"
+has out "in 6 bits (all laws say 6)" # no range from 6 to 6
 has out "The laws disagree on bits to train in (kumar "
 has out "Outside of where they were fitted, so extrapolated: kumar (N"
 lacks out "over bf16"

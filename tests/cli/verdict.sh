@@ -21,7 +21,16 @@ json "j['verdict']['loss'] == next(w for t, w in ((0.003, 'no loss that shows'),
 # larger than the input: the first word of the verdict
 expect 0 "$precis" quant "$work/q2.gguf" --type Q8_0 --no-calib --no-eval -o "$work/large.gguf"
 has err "the model is quantized already: 57 of its 57 coded tensors stay as they are, exact"
-has out "^As large as the input"
+has out "^As large as the input (.*): this file saves nothing" # by 32 bytes of names larger
+has out "Next: keep the input"
+# substitutes are those of what is written: codes that stay are none, and one place does not count what another does not
+python3 "$root/tests/cli/narrow.py" "$work/rows96" 96 160
+expect 0 "$precis" quant "$work/rows96" --type Q4_K_M --no-calib -o "$work/rows96.gguf"
+has err "9 tensors take a substitute"
+has out "substitutes: 6 take Q5_0 instead of Q4_K, 3 take Q8_0 instead of Q6_K"
+expect 0 "$precis" quant "$work/rows96.gguf" --type Q4_K_M --no-calib -o "$work/again.gguf"
+lacks err "substitute"
+lacks out "substitutes"
 expect 0 "$precis" quant "$work/q2.gguf" --type '*=Q8_0' --no-calib --no-eval -o "$work/large.gguf"
 has out "^LARGER by [0-9]* % than the input"
 has out "Next: keep the input"

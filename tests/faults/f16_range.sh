@@ -15,7 +15,7 @@ typed() { # typed TENSOR TYPE in what was written
 for type in Q4_0 Q4_K_M; do
     quant 0 --type $type
     has out "1 take BF16 instead of"
-    has err "1 tensors take a substitute, because a number of theirs is too large"
+    has err "1 tensor takes a substitute, because a number of its is too large"
     typed $big BF16
     typed blk.1.ffn_down.weight F16
 done
