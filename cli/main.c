@@ -128,10 +128,11 @@ static int parse(cli *c, int first, int argc, char **argv)
     const int named = model_by_name(c);
     if (named >= 0) return named;
     const char *name = c->command->name;
+    const cli_option *out = find_option(c->command, "--output", 8);
     if (c->n_args > c->command->max_args)
         return cli_usage(c, "precis %s has no place for \"%s\"%s (precis %s --help says what it takes)", name,
                          c->args[c->command->max_args],
-                         find_option(c->command, "--output", 8) ? "; -o names what is written" : "", name);
+                         out && out->letter == 'o' ? "; -o names what is written" : "", name);
     if (c->n_args < c->command->min_args)
         return cli_usage(c, "usage: precis %s %s [options]; --help says more", name, c->command->args);
     return -1;
@@ -253,6 +254,9 @@ static int find_command(cli *c, int argc, char **argv, int *first)
     if (!c->command && argv[1][0] == '-')
         return cli_usage(c, "a command comes first, options behind it: precis COMMAND %s (precis --help lists them)",
                          argv[1]);
+    if (!c->command && !access(argv[1], F_OK))
+        return cli_usage(c, "%s is a file; a command comes first: precis inspect FILE, precis run FILE (precis --help "
+                         "lists them)", argv[1]);
     if (!c->command)
         return cli_usage(c, "no command \"%s\"%s (precis --help lists them)", argv[1], cli_meant_ask(&m, ask));
     if (!c->command->verbs || argc < 3 || argv[2][0] == '-') return -1;

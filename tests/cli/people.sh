@@ -65,6 +65,8 @@ meant() { # meant TEXT COMMAND...
     has err "did you mean $text?"
 }
 meant quant qant
+meant quant quantize
+meant bench benchmark x.gguf
 meant inspect help inspec
 meant advise law advice
 meant formats list format
@@ -152,6 +154,11 @@ expect 0 "$precis" law plot --law kumar --svg "$work/new" # a folder that was no
 [ -s "$work/new/isoloss.svg" ] || { echo "no figures in a new folder"; failed=1; }
 expect 2 "$precis" quant "$model" "$work/n.gguf" --type Q4_0
 has err "has no place for \"$work/n.gguf\"; -o names what is written"
+expect 2 "$precis" "$work/q.gguf"
+has err "is a file; a command comes first"
+expect 2 "$precis" eval "$model" "$work/q.gguf"
+has err "no place for"
+lacks err "names what is written"
 expect 2 "$precis" pull a/b c/d
 has err "has no place for \"c/d\" (precis pull --help"
 misnamed n.html "$work/n.json" profile "$model" -o "$work/n.html"
