@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A line to the person who chats. */
@@ -224,13 +223,6 @@ static bool is_command(cli_talk *u, char *line, bool *end)
 
 /* ---- a turn ------------------------------------------------------------------------------------------- */
 
-static unsigned columns(void)
-{
-    struct winsize size = { 0 };
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 20) return 0;
-    return size.ws_col;
-}
-
 static void tell_speed(const cli_talk *u, bool stopped)
 {
     const bool plain = !cli_shows_color(STDERR_FILENO);
@@ -246,7 +238,7 @@ static void tell_speed(const cli_talk *u, bool stopped)
  * taken back. What fails for one message (it is longer than the context) does not end the chat. */
 static int converse(cli_talk *u, const char *text, bool terminal)
 {
-    cli_wrap wrap = { .columns = columns() };
+    cli_wrap wrap = { .columns = cli_talk_columns() };
     u->wrap = terminal && wrap.columns ? &wrap : NULL;
     int rc = cli_talk_turn(u, text);
     u->wrap = NULL;

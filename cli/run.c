@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 static const cli_option options[] = {
     { "--prompt", 'p', "TEXT", "continue this text (without it: a chat)" },
@@ -49,6 +51,13 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+unsigned cli_talk_columns(void)
+{
+    struct winsize size = { 0 };
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 20) return 0;
+    return size.ws_col;
+}
+
 /* What may be shown of a token. */
 static int on_token(void *user, size_t i, const precis_token *token)
 {
@@ -59,6 +68,8 @@ static int on_token(void *user, size_t i, const precis_token *token)
     if (!u->tokens) u->first = u->last;
     if (token->id >= 0) u->tokens++;
     if (u->stream && token->len) {
+        const unsigned columns = u->wrap ? cli_talk_columns() : 0;
+        if (columns) u->wrap->columns = columns; /* the window may have another size by now */
         if (u->wrap) cli_wrap_text(u->wrap, token->text, token->len);
         else cli_put_text(token->text, token->len);
         if (fflush(stdout)) return 1;

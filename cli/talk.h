@@ -23,6 +23,8 @@ typedef struct cli_talk {
     uint64_t tokens;      /* of the answer */
 } cli_talk;
 
+/* run.c: columns of the terminal that answers go to; 0: it is none, or too narrow to break words for. */
+unsigned cli_talk_columns(void);
 /* run.c: one message, and its answer: an exit code. */
 int cli_talk_turn(cli_talk *u, const char *text);
 /* chat.c: messages from the terminal, or line by line from whatever else stdin is, until they end: an exit code. */

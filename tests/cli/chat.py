@@ -161,6 +161,22 @@ check(sum(w in shown for w in words[:-2]) == len(words[:-2]), "no word is broken
 os.kill(t.pid, signal.SIGTERM)
 check(t.ended() == 130, "SIGTERM ends it")
 
+# a window that becomes narrower while an answer comes: the lines behind it are of its width
+t = Terminal("--temp", "1", "--seed", "3", "-n", "100000", "--ignore-end", "--ctx", "4000", columns=120)
+t.until(r"2004h")
+t.send("It was\r")
+t.until(r"[\s\S]{300}")
+fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 40, 0, 0))
+t.until(r"\n[\s\S]{4200}")  # what was on its way: a terminal holds 4 kB
+text = t.until(r"\n[\s\S]{600}\n")
+t.send("\x03")
+t.until(r"stopped")
+lines = text.replace("\r", "").replace("^C", "").split("\n")[2:]
+check(len(lines) > 8 and all(len(line) <= 40 for line in lines), f"lines of 40 columns: {lines}")
+t.until(r"2004h")
+t.send("/bye\r")
+check(t.ended() == 0, "/bye ends with 0")
+
 # the first answer alone fills the model's own context: it ends there, that is said, and the chat goes on
 t = Terminal("--temp", "0", "-n", "100000", "--ignore-end")
 t.until(r"2004h")
