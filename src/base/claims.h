@@ -1,8 +1,8 @@
 /* claims.h - a step's work in units: each thread takes its own share first, and then what slower ones have left.
  *
  * Threads of one machine are not equally fast: another guest has the other half of a core, or one core's memory is
- * further away. Where all shares are fixed, all wait for the slowest. Here a thread claims its share from the front, a
- * few units at a time, and when that is done takes from the back of others' shares. Which thread takes a unit is not
+ * further away. Where all shares are fixed, all wait for the slowest. Here a thread claims its share from the front,
+ * piece by piece, and when that is done takes from the back of others' shares. Which thread takes a unit is not
  * fixed, so that its result must not depend on it.
  *
  * A share is one word: the step that it is of, the first unit that is left and the one behind the last. Who comes to a
@@ -45,7 +45,8 @@ static inline uint64_t pcs_claim_word(uint64_t step, uint64_t begin, uint64_t en
     return step << 44 | begin << 22 | end;
 }
 
-/* From the share of thread `at`: at most `most` units. */
+/* From the share of thread `at`: half of what is left there, and at most `most` units. Long pieces come first, since a
+ * call has its price; the last are short, so that the slowest thread has begun little when the others are done. */
 static inline bool pcs_claim_from(pcs_claim *k, uint64_t most)
 {
     _Atomic uint64_t *share = &k->of[k->at].share;
@@ -55,20 +56,12 @@ static inline bool pcs_claim_from(pcs_claim *k, uint64_t most)
         if (word >> 44 > k->step) return false;
         if (word >> 44 < k->step) pcs_share(k->units, 1, k->at, k->nth, &begin, &end);
         if (begin >= end && word >> 44 == k->step) return false;
-        const uint64_t n = end - begin < most ? end - begin : most;
+        const uint64_t half = (end - begin + 1) / 2, n = half < most ? half : most;
         k->begin = k->at == k->ith ? begin : end - n;
         k->end = k->begin + n;
         next = k->at == k->ith ? pcs_claim_word(k->step, begin + n, end) : pcs_claim_word(k->step, begin, end - n);
     } while (!atomic_compare_exchange_weak_explicit(share, &word, next, memory_order_relaxed, memory_order_relaxed));
     return k->begin < k->end;
-}
-
-/* How many to take at a time: an eighth of a share, so that what the slowest thread has begun when the others are done
- * is all that they wait for. */
-static inline uint64_t pcs_claim_most(uint64_t units, uint32_t nth)
-{
-    const uint64_t most = units / nth / 8;
-    return most ? most : 1;
 }
 
 /* The next units of this thread, at most `most` of them; false: all are taken. */

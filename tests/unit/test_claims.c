@@ -71,9 +71,9 @@ static void test_late(void **state)
     assert_false(pcs_claim_next(&slow, 2));
     assert_int_equal(taken(pcs_claim_open(claims, 2, 10, 1, 2), 3, two), 0);
     pcs_claim begun = pcs_claim_open(claims, 3, 10, 0, 2);
-    assert_true(pcs_claim_next(&begun, 10) && begun.begin == 0 && begun.end == 5); /* all of its own share */
-    for (int i = 0; i < 5; i++) three[i]++;
-    assert_int_equal(taken(pcs_claim_open(claims, 3, 10, 1, 2), 1, three), 5);
+    assert_true(pcs_claim_next(&begun, 10) && begun.begin == 0 && begun.end == 3); /* half of its own share */
+    for (int i = 0; i < 3; i++) three[i]++;
+    assert_int_equal(taken(pcs_claim_open(claims, 3, 10, 1, 2), 1, three), 7);
     assert_false(pcs_claim_next(&begun, 10));
     all_once(one, 10), all_once(two, 10), all_once(three, 10);
 }

@@ -3,6 +3,7 @@
 #include "base/builtins.h"
 #include "format/number.h"
 #include "kernel/kernel.h"
+#include "emulated.h"
 #include "test.h"
 
 #include "run/overflow.h"
@@ -11,13 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-pcs_mp_fn pcs_mp_amx_emulated;
-pcs_mp_bf16_fn pcs_mp_bf16_amx_emulated;
-pcs_mp_bf16_again_fn pcs_mp_bf16_again_amx_emulated;
-pcs_mp_int8_fn pcs_mp_int8_amx_emulated;
-pcs_mp_int8_again_fn pcs_mp_int8_again_amx_emulated;
-pcs_codes_gemm_fn pcs_codes_gemm_amx_emulated;
-pcs_codes_gemm_f32_fn pcs_codes_gemm_f32_amx_emulated;
+#ifdef __x86_64__
+/* Can this machine run what the emulated tiles of bf16 are compiled for? */
+static bool emulates_bf16(void) { return __builtin_cpu_supports("avx512bf16"); }
+#endif
 
 /* n bytes that end where reading faults. */
 static void *guarded(size_t n)
@@ -489,7 +487,7 @@ static void test_all(void **state)
     };
     for (size_t i = 0; i < sizeof emulated / sizeof *emulated; i++) {
         const pcs_kernel *k = &emulated[i].k;
-        const bool can = k->needs & cpu && (!emulated[i].bf16 || __builtin_cpu_supports("avx512bf16"));
+        const bool can = k->needs & cpu && (!emulated[i].bf16 || emulates_bf16());
         if (can) checks[k->op](k);
         else print_message("not on this machine: %s/%s\n", k->name, k->isa);
     }
@@ -586,11 +584,13 @@ static void test_accumulators(void **state)
     assert_true(pcs_accumulator_bound(&bad, q, 4) > 32767);
 }
 
+#include "check_shared.h"
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all), cmocka_unit_test(test_found), cmocka_unit_test(test_mp_value),
-        cmocka_unit_test(test_accumulators)
+        cmocka_unit_test(test_all), cmocka_unit_test(test_shared), cmocka_unit_test(test_found),
+        cmocka_unit_test(test_mp_value), cmocka_unit_test(test_accumulators)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,8 +96,9 @@ static fast_work fast_work_of(const pcs_call *c)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     fast_work p = { .c = c, .n = (size_t)w->shape[0], .k = (size_t)w->shape[1], .m = (size_t)pcs_arg_rows(x),
-                  .rows = PCS_PANEL, .across = 1, .packed = w->panels != NULL };
+                  .across = 1, .packed = w->panels != NULL };
     const bool few = w->dtype == PCS_STORED && p.m <= PCS_FEW;
+    p.rows = few ? PCS_PANEL : 2 * PCS_PANEL; /* kernels of many tokens take two panels at a time */
     p.w = p.packed ? w->panels : w->data;
     p.mv = few ? pcs_few(c->kernels, w->format, p.k) : NULL;
     p.mvf = few && p.packed ? pcs_few_floats(c->kernels, w->format, p.k) : NULL;
@@ -105,7 +106,7 @@ static fast_work fast_work_of(const pcs_call *c)
     const bool bf16 = x->dtype == PCS_ACT_BF16 && c->kernels->mp_bf16_again,
                int8 = x->dtype == PCS_ACT_INT8 && c->kernels->mp_int8_again;
     if ((bf16 || int8) && p.m >= 2 * PCS_AGAIN_TOKENS) {
-        p.rows *= bf16 ? pcs_bf16_panels(p.k) : pcs_int8_panels(p.k);
+        p.rows = PCS_PANEL * (bf16 ? pcs_bf16_panels(p.k) : pcs_int8_panels(p.k));
         p.across = p.m / PCS_AGAIN_TOKENS;
     }
     p.tokens = p.across > 1 ? PCS_AGAIN_TOKENS : p.m;
@@ -179,10 +180,10 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     const fast_work p = fast_work_of(c);
     const uint32_t most = pcs_piece_threads(p.n), threads = nth < most ? nth : most;
     if (ith >= threads) return;
-    const uint64_t units = (p.n + p.rows - 1) / p.rows * p.across, some = pcs_claim_most(units, threads);
+    const uint64_t units = (p.n + p.rows - 1) / p.rows * p.across;
     size_t last = 0; /* rows of units that were decoded last, counted from 1 */
     pcs_claim k = pcs_claim_open(c->claims, c->step, units, ith, threads);
-    while (pcs_claim_next(&k, some)) claimed(&p, k.begin, k.end, &last, ith);
+    while (pcs_claim_next(&k, units)) claimed(&p, k.begin, k.end, &last, ith);
 }
 
 /* The row of weights as numbers; memory: room for one in its own form and one in numbers. */

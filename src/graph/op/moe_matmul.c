@@ -116,7 +116,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     const uint32_t units = pcs_piece_threads(n), threads = nth < units ? nth : units;
     if (ith >= threads) return;
     pcs_claim claim = pcs_claim_open(c->claims, c->step, units, ith, threads);
-    while (pcs_claim_next(&claim, pcs_claim_most(units, threads))) {
+    while (pcs_claim_next(&claim, units)) {
         const size_t end = (size_t)claim.end * PCS_PANEL;
         fast_rows(c, (size_t)claim.begin * PCS_PANEL, end < n ? end : n, c->scratch + ith * c->scratch_size);
     }
