@@ -309,15 +309,15 @@ static int inspect_ports(cli *c, precis_net *net, json_t *inputs, json_t *output
         json_array_append_new(inputs, port_json(net, &in[i], (long)i));
         if (!c->json) print_port(net, &in[i], (long)i, "input");
     }
+    json_t *values = cli_net_values_json(net);
     for (size_t i = 0; i < precis_net_fixed(net) && rc < 0 && !c->json; i++) {
         precis_array a;
         char name[CLI_SHOWN], shape[SHAPE_TEXT];
-        json_t *values = cli_net_values_json(net);
         if (!precis_net_fixed_input(net, i, &a))
             cli_row(8, "%-7s %-32s %-6s [%s] = %lld", "value", cli_shown(a.name, name), a.type,
                     shape_text(&a, NULL, -1, shape), (long long)json_integer_value(json_object_get(values, a.name)));
-        json_decref(values);
     }
+    json_decref(values);
     for (size_t i = 0; i < m && rc < 0; i++) {
         json_array_append_new(outputs, port_json(net, &out[i], -1));
         if (!c->json) print_port(net, &out[i], -1, "output");

@@ -11,8 +11,8 @@ extern "C" {
 
 /* What all steps of one name take, in the whole prompt and in a generated token (of all sequences): seconds between
  * barriers, and the share of that for which a thread was at work, a mean over the threads. `name` has a * where layers
- * have their number; `type` is that of the weights, NULL: it has none. products:
- * multiplications with a prompt; bytes: of weights for a token. What is pointed to lives while it is called. */
+ * have their number; `type` is that of the weights, NULL: it has none. products: multiplications with a prompt; bytes:
+ * of weights for a token. What is pointed to lives while it is called. */
 typedef struct precis_bench_part {
     uint32_t    size;
     const char *name, *op, *type;

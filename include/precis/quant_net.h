@@ -76,8 +76,7 @@ typedef struct precis_net_quant_options {
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT                                                                                 \
     { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, \
-      0, NULL, 0, 0, NULL, 0, NULL, 0, \
-      0 }
+      0, NULL, 0, 0, NULL, 0, NULL, 0, 0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);

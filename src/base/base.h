@@ -82,6 +82,8 @@ static inline bool pcs_align_ok(uint64_t a, uint64_t align, uint64_t *r)
 void *pcs_alloc(precis_ctx *ctx, size_t n, size_t size);
 /* Grow to n * size bytes: the first `used` are kept, the rest is zeroed. NULL: the old block stays valid. */
 void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size);
+/* A list of n elements with room for one more: itself, or a grown one; *room is what it has. NULL: it stays valid. */
+void *pcs_one_more(precis_ctx *ctx, void *list, size_t n, size_t *room, size_t size);
 /* For tables that are read from end to end: aligned to 2 MB, in large pages where there are some, not zeroed. */
 void *pcs_alloc_large(precis_ctx *ctx, size_t bytes);
 void pcs_free(precis_ctx *ctx, void *p);

@@ -238,6 +238,15 @@ void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size)
     return p;
 }
 
+void *pcs_one_more(precis_ctx *ctx, void *list, size_t n, size_t *room, size_t size)
+{
+    if (n < *room) return list;
+    const size_t to = *room ? 2 * *room : 64;
+    void *grown = pcs_grow(ctx, list, n * size, to, size);
+    if (grown) *room = to;
+    return grown;
+}
+
 void *pcs_alloc_large(precis_ctx *ctx, size_t bytes)
 {
     void *p = raw_alloc(ctx, bytes, (size_t)2 << 20);

@@ -1,7 +1,6 @@
 /* iq2_s.c - 256 weights in groups of 16: 10-bit grid indices, plain sign bytes, 4-bit scales. */
-#include "format/five.h"
-#include "format/format.h"
 #include "format/iq.h"
+#include "format/iq2.h"
 #include "base/f16.h"
 #include "format/number.h"
 
@@ -33,50 +32,35 @@ static const pcs_iq table = {
 };
 PCS_IQ_ENCODER(encode, table)
 
-/* In panels: d, scales, signs, and magnitudes as digits, since a book of 1024 is slower to look up than to read 15 %
- * more bytes. Bit l of byte j of a group's signs is that of weight 4 l + j. */
-enum { SCALES = 2, SIGNS = 10, DIGITS = 42 };
-
 static void to(const uint8_t *block, uint8_t *form)
 {
     uint16_t entry[32];
     memcpy(form, block, 2);
-    memcpy(form + SCALES, block + 74, 8);
-    memset(form + SIGNS, 0, 32);
-    for (int k = 0; k < 32; k++) {
+    memcpy(form + PCS_IQ2_SCALES, block + 74, 8);
+    for (int k = 0; k < 32; k++)
         entry[k] = pcs_grid_iq2_s[block[2 + k] | (block[66 + k / 4] >> (k % 4 * 2) & 3) << 8];
-        for (int i = 0; i < 8; i++)
-            form[SIGNS + k / 4 * 4 + i % 4] |= (uint8_t)((block[34 + k] >> i & 1) << (k % 4 * 2 + i / 4));
-    }
-    pcs_five_put(entry, form + DIGITS);
+    pcs_iq2_put(entry, block + 34, form);
 }
 
 static void back(const uint8_t *form, uint8_t *block)
 {
     uint16_t entry[32];
     memcpy(block, form, 2);
-    memcpy(block + 74, form + SCALES, 8);
-    memset(block + 34, 0, 40);
-    pcs_five_get(form + DIGITS, entry);
+    memcpy(block + 74, form + PCS_IQ2_SCALES, 8);
+    memset(block + 66, 0, 8);
+    pcs_iq2_get(form, entry, block + 34);
     for (int k = 0; k < 32; k++) {
         const size_t index = pcs_grid_find(pcs_grid_iq2_s, 1024, entry[k]);
         block[2 + k] = (uint8_t)index;
         block[66 + k / 4] |= (uint8_t)(index >> 8 << (k % 4 * 2));
-        for (int i = 0; i < 8; i++) {
-            const int bit = form[SIGNS + k / 4 * 4 + i % 4] >> (k % 4 * 2 + i / 4) & 1;
-            block[34 + k] |= (uint8_t)(bit << i);
-        }
     }
 }
 
-static const pcs_form form = { DIGITS + PCS_FIVE_BYTES, to, back };
-static const pcs_field fields[] = {
-    { 0, 2, 2, false }, { SCALES, 8, 1, false }, { SIGNS, 32, 4, false }, { DIGITS, PCS_FIVE_BYTES, 4, false }, { 0 }
-};
+static const pcs_form form = { PCS_IQ2_BYTES, to, back };
 
 const pcs_format pcs_format_iq2_s = {
     .name = "IQ2_S", .id = 22, .block = 256, .bytes = 82, .kind = PCS_QUANT, .group = 16, .code_lo = -43,
     .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
-    .fields = fields, .form = &form,
+    .fields = pcs_iq2_fields, .form = &form,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

@@ -1,6 +1,6 @@
 /* iq2_xs.c - 256 weights in groups of 16: 9-bit grid index and 7-bit sign word in 16 bits, 4-bit scales. */
-#include "format/format.h"
 #include "format/iq.h"
+#include "format/iq2.h"
 #include "base/f16.h"
 #include "format/number.h"
 
@@ -30,37 +30,38 @@ static const pcs_iq table = {
 };
 PCS_IQ_ENCODER(encode, table)
 
-/* In panels: d, scales, and of each 32 weights the low bytes of four indices, and their signs with the ninth bit. */
-enum { SCALES = 2, REST = 10 };
-
 static void to(const uint8_t *block, uint8_t *form)
 {
+    uint16_t entry[32];
+    uint8_t sign[32];
     memcpy(form, block, 2);
-    memcpy(form + SCALES, block + 66, 8);
+    memcpy(form + PCS_IQ2_SCALES, block + 66, 8);
     for (int k = 0; k < 32; k++) {
         const uint16_t v = pcs_load16(block + 2 + 2 * k);
-        uint8_t *at = form + REST + k / 4 * 8 + k % 4;
-        at[0] = (uint8_t)v;
-        at[4] = (uint8_t)(v >> 9 | (v >> 8 & 1) << 7);
+        entry[k] = pcs_grid_iq2_xs[v & 511];
+        sign[k] = pcs_sign7(v >> 9);
     }
+    pcs_iq2_put(entry, sign, form);
 }
 
 static void back(const uint8_t *form, uint8_t *block)
 {
+    uint16_t entry[32];
+    uint8_t sign[32];
     memcpy(block, form, 2);
-    memcpy(block + 66, form + SCALES, 8);
+    memcpy(block + 66, form + PCS_IQ2_SCALES, 8);
+    pcs_iq2_get(form, entry, sign);
     for (int k = 0; k < 32; k++) {
-        const uint8_t *at = form + REST + k / 4 * 8 + k % 4;
-        pcs_store16(block + 2 + 2 * k, (uint16_t)(at[0] | (at[4] >> 7) << 8 | (at[4] & 127) << 9));
+        const size_t index = pcs_grid_find(pcs_grid_iq2_xs, 512, entry[k]);
+        pcs_store16(block + 2 + 2 * k, (uint16_t)(index | (sign[k] & 127u) << 9));
     }
 }
 
-static const pcs_form form = { 74, to, back };
-static const pcs_field fields[] = { { 0, 2, 2, false }, { SCALES, 8, 1, false }, { REST, 64, 4, false }, { 0 } };
+static const pcs_form form = { PCS_IQ2_BYTES, to, back };
 
 const pcs_format pcs_format_iq2_xs = {
     .name = "IQ2_XS", .id = 17, .block = 256, .bytes = 74, .kind = PCS_QUANT, .group = 16, .code_lo = -43,
     .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
-    .fields = fields, .form = &form,
+    .fields = pcs_iq2_fields, .form = &form,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

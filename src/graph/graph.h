@@ -104,6 +104,7 @@ typedef struct pcs_call {
     size_t scratch_size;
     pcs_claims *claims; /* of the threads; NULL: each has its own share (base/claims.h) */
     uint32_t step;      /* that they claim units of */
+    bool by_columns; /* of a result of one row: threads share its columns */
     bool tiles;     /* activations are needed in tiles, however few */
     bool bf16;      /* its rows are multiplied in that arithmetic (kernel/bf16.h) */
     atomic_int *outside; /* set by an op that meets an index or a scale that is none; who runs it refuses the result */
@@ -150,6 +151,7 @@ struct pcs_op {
     /* A thread makes rows of the result from the same rows of inputs, pcs_share(rows, 1, ...): steps that are so, one
      * after another, need no barrier in between. */
     bool by_rows;
+    bool by_numbers; /* of those: a number is made from those in its place, so threads may share a row's columns */
     bool matrices_by_rows; /* only of results with two dimensions; others are shared out by elements */
     bool emulates; /* rounds as hardware would; PRECIS_REFERENCE leaves it out */
     bool (*has_kernel)(const precis_attr *attr); /* of those: some kernel multiplies such elements */
@@ -263,6 +265,12 @@ static inline void pcs_share_numbers(const pcs_arg *a, uint32_t ith, uint32_t nt
     pcs_share((uint64_t)pcs_arg_rows(a), 1, ith, nth, begin, end);
     *begin *= width;
     *end *= width;
+}
+/* The same of a call's result; or columns of its only row, in chunks, as codes of activations have them. */
+static inline void pcs_share_result(const pcs_call *c, uint32_t ith, uint32_t nth, uint64_t *begin, uint64_t *end)
+{
+    if (c->by_columns) pcs_share((uint64_t)pcs_arg_width(&c->out[0]), PCS_CHUNK, ith, nth, begin, end);
+    else pcs_share_numbers(&c->out[0], ith, nth, begin, end);
 }
 
 #endif

@@ -108,16 +108,16 @@ static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_
     return last;
 }
 
-/* The least that running takes: buffers, and caches of the smallest type that may be taken. */
-static precis_status least_beside(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o,
-                                  uint64_t *bytes)
+/* The same with a cache of `type` where nobody asked for one, by shapes alone: no memory is taken. */
+static precis_status counted_beside(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o,
+                                    const char *type, uint64_t *bytes)
 {
     const bool counting = ctx->memory.counting;
-    ctx->memory.counting = true; /* shapes are wanted, not memory */
+    ctx->memory.counting = true;
     pcs_running running;
-    precis_planning_options least = *o;
-    if (!least.quant.kv) least.quant.kv = "int4";
-    const precis_status st = beside(ctx, m, &least, &running, bytes);
+    precis_planning_options with = *o;
+    if (!with.quant.kv) with.quant.kv = type;
+    const precis_status st = beside(ctx, m, &with, &running, bytes);
     ctx->memory.counting = counting;
     return st;
 }
@@ -140,10 +140,9 @@ static precis_status runs_already(precis_ctx *ctx, const precis_model *m, const 
 {
     char a[32], b[32];
     uint64_t more;
-    pcs_running running;
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
-    const precis_status st = beside(ctx, m, o, &running, &more);
+    const precis_status st = counted_beside(ctx, m, o, "f16", &more);
     *does = !st && o->target_ram > info.file_bytes + more;
     if (*does)
         pcs_fail(ctx, PRECIS_EINVAL,
@@ -162,7 +161,7 @@ static precis_status check_budgets(precis_ctx *ctx, const precis_model *m, const
     pcs_least l;
     sizes.target_ram = 0; /* the rest of a sum, which is looked at below */
     precis_model_get_info(m, &info);
-    precis_status st = o->target_ram ? least_beside(ctx, m, o, &more) : PRECIS_OK;
+    precis_status st = o->target_ram ? counted_beside(ctx, m, o, "int4", &more) : PRECIS_OK; /* the least */
     if (!st) st = budget(ctx, m, &sizes, 0, &most);
     if (st) return st;
     const bool sized = o->max_bytes || o->max_part > 0 || o->bpw > 0;

@@ -29,8 +29,8 @@
 
 #define PCS_PANEL 16 /* rows */
 /* Counts changes of the bytes, for files. 1: planes of whole rows; 2: planes of 256 or 512 weights; 3: blocks; 4:
- * TQ1_0's codes. */
-#define PCS_PANEL_LAYOUT 4
+ * TQ1_0's codes; 5: IQ2_XS as digits. */
+#define PCS_PANEL_LAYOUT 5
 
 /* Panels that are decoded before tokens are multiplied by them: as many, each of `bytes` then, as half of an L2 cache
  * holds, an even number of 2 to `most`. */
@@ -89,6 +89,14 @@ static inline pcs_panel_layout pcs_panel_layout_of(const pcs_format *f)
 static inline size_t pcs_panel_at(const pcs_panel_layout *o, size_t b, size_t i)
 {
     return (b >> o->shift) * o->bytes + o->at[i] + (b & (o->piece - 1)) * o->step[i];
+}
+/* Does a kernel read two long fields of a block side by side that do not take turns? Then a panel is two streams. */
+static inline bool pcs_panel_apart(const pcs_format *f)
+{
+    int alone = 0;
+    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++)
+        alone += f->fields[i].bytes >= 32 && !f->fields[i].paired && !(i && f->fields[i - 1].paired);
+    return alone > 1;
 }
 static inline size_t pcs_panel_bytes(const pcs_format *f, size_t k)
 {

@@ -5,10 +5,10 @@
 /* A name's pattern: each number between dots is a layer's, or an expert's. */
 typedef struct { char name[128]; const pcs_step *first; precis_bench_part part; } group;
 
-static bool open_phase(precis_ctx *ctx, pcs_phase *of, size_t steps)
+static bool open_phase(precis_ctx *ctx, pcs_phase *of, size_t steps, size_t threads)
 {
     of->seconds = pcs_alloc(ctx, steps + 1, sizeof *of->seconds);
-    of->busy = pcs_alloc(ctx, steps + 1, sizeof *of->busy);
+    of->busy = pcs_alloc(ctx, (steps + 1) * threads, sizeof *of->busy);
     of->products = pcs_alloc(ctx, steps + 1, sizeof *of->products);
     return of->seconds && of->busy && of->products;
 }
@@ -25,12 +25,11 @@ precis_status pcs_parts_open(pcs_parts *p, precis_program *program)
     precis_ctx *ctx = program->ctx;
     const size_t steps = program->n_steps;
     *p = (pcs_parts){ .program = program };
-    p->busy = pcs_alloc(ctx, (steps + 1) * precis_ctx_threads(ctx), sizeof *p->busy);
-    if (!open_phase(ctx, &p->now, steps) || !open_phase(ctx, &p->prompt, steps) || !open_phase(ctx, &p->token, steps) ||
-        !p->busy)
+    if (!open_phase(ctx, &p->now, steps, precis_ctx_threads(ctx)) || !open_phase(ctx, &p->prompt, steps, 1) ||
+        !open_phase(ctx, &p->token, steps, 1))
         return PRECIS_ENOMEM;
     program->seconds = p->now.seconds;
-    program->busy = p->busy;
+    program->busy = p->now.busy;
     program->made = p->now.products;
     return PRECIS_OK;
 }
@@ -43,7 +42,6 @@ void pcs_parts_close(pcs_parts *p)
     close_phase(ctx, &p->now);
     close_phase(ctx, &p->prompt);
     close_phase(ctx, &p->token);
-    pcs_free(ctx, p->busy);
     *p = (pcs_parts){ .program = p->program };
 }
 
@@ -55,12 +53,12 @@ void pcs_parts_end(pcs_parts *p, pcs_phase *of, uint32_t times)
     for (size_t i = 0; i < n; i++) {
         of->seconds[i] = p->now.seconds[i] / times;
         of->busy[i] = 0;
-        for (uint32_t t = 0; t < threads; t++) of->busy[i] += p->busy[t * n + i] / threads / times;
+        for (uint32_t t = 0; t < threads; t++) of->busy[i] += p->now.busy[t * n + i] / threads / times;
         of->products[i] = p->now.products[i] / times;
     }
     memset(p->now.seconds, 0, n * sizeof *p->now.seconds);
     memset(p->now.products, 0, n * sizeof *p->now.products);
-    memset(p->busy, 0, n * threads * sizeof *p->busy);
+    memset(p->now.busy, 0, n * threads * sizeof *p->now.busy);
 }
 
 /* ---- steps of one name --------------------------------------------------------------------------- */

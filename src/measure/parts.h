@@ -5,13 +5,14 @@
 #include "precis/bench.h"
 #include "run/program.h"
 
-/* Of each step in one phase: seconds between barriers, the threads' seconds at work (all of them), products. */
+/* Of each step in one phase: seconds between barriers; the seconds of these at work, a mean over the threads; products.
+ */
 typedef struct pcs_phase { double *seconds, *busy; uint64_t *products; } pcs_phase;
 
 typedef struct pcs_parts {
     precis_program *program;
-    double *busy; /* by thread and step, that the program adds to, as it does to `now` */
-    pcs_phase now, prompt, token;
+    pcs_phase now; /* that the program adds to; busy: by thread and step */
+    pcs_phase prompt, token;
 } pcs_parts;
 
 /* From here on the program's steps run one by one and are timed, until it is closed (which is always right). */

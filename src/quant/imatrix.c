@@ -43,13 +43,9 @@ void precis_imatrix_close(precis_imatrix **imatrix)
 precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts,
                               pcs_importance **out)
 {
-    if (im->n == im->cap) {
-        const size_t cap = im->cap ? 2 * im->cap : 64;
-        pcs_importance *grown = pcs_grow(im->ctx, im->entries, im->n * sizeof *grown, cap, sizeof *grown);
-        if (!grown) return PRECIS_ENOMEM;
-        im->entries = grown;
-        im->cap = cap;
-    }
+    pcs_importance *entries = pcs_one_more(im->ctx, im->entries, im->n, &im->cap, sizeof *entries);
+    if (!entries) return PRECIS_ENOMEM;
+    im->entries = entries;
     char *copy = pcs_arena_copy(&im->arena, name, len);
     double *sum = pcs_arena_alloc(&im->arena, n * experts + 1, sizeof *sum);
     float *mean = pcs_arena_alloc(&im->arena, n * experts + 1, sizeof *mean);

@@ -98,13 +98,9 @@ precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *giv
 precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *g, pcs_str name, precis_value v)
 {
     if (!file->keep_names) return PRECIS_OK;
-    if (g->n_names == g->cap_names) {
-        const size_t cap = g->cap_names ? 2 * g->cap_names : 256;
-        pcs_netfile_name *more = pcs_grow(file->ctx, g->names, g->n_names * sizeof *more, cap, sizeof *more);
-        if (!more) return PRECIS_ENOMEM;
-        g->names = more;
-        g->cap_names = cap;
-    }
+    pcs_netfile_name *names = pcs_one_more(file->ctx, g->names, g->n_names, &g->cap_names, sizeof *names);
+    if (!names) return PRECIS_ENOMEM;
+    g->names = names;
     const char *own = pcs_arena_copy(&g->graph->arena, name.s, name.n);
     if (!own) return PRECIS_ENOMEM;
     g->names[g->n_names++] = (pcs_netfile_name){ own, v };
@@ -114,13 +110,9 @@ precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *
 precis_status pcs_netfile_keep_piece(const pcs_netfile *file, pcs_netfile_graph *g, const char *node, precis_value v)
 {
     if (!file->keep_names) return PRECIS_OK;
-    if (g->n_pieces == g->cap_pieces) {
-        const size_t cap = g->cap_pieces ? 2 * g->cap_pieces : 256;
-        pcs_netfile_piece *more = pcs_grow(file->ctx, g->pieces, g->n_pieces * sizeof *more, cap, sizeof *more);
-        if (!more) return PRECIS_ENOMEM;
-        g->pieces = more;
-        g->cap_pieces = cap;
-    }
+    pcs_netfile_piece *pieces = pcs_one_more(file->ctx, g->pieces, g->n_pieces, &g->cap_pieces, sizeof *pieces);
+    if (!pieces) return PRECIS_ENOMEM;
+    g->pieces = pieces;
     const char *before = g->n_pieces ? g->pieces[g->n_pieces - 1].node : "";
     const char *own = strcmp(before, node) ? pcs_arena_copy(&g->graph->arena, node, strlen(node)) : before;
     if (!own) return PRECIS_ENOMEM;

@@ -4,6 +4,20 @@
 #include "base/pool.h"
 #include "run/backend.h"
 
+/* Codes of columns of the only row. */
+static void quantize_columns(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    uint64_t b, e;
+    pcs_share((uint64_t)pcs_arg_width(&c->in[0]), PCS_CHUNK, ith, nth, &b, &e);
+    if (b >= e) return;
+    pcs_act a = *(const pcs_act *)c->out[0].data;
+    a.q += b;
+    a.d += b / 32;
+    a.s += b / 16;
+    a.z += b / 16;
+    c->kernels->quantize_act(&(pcs_quantize_act_args){ (const float *)c->in[0].data + b, (size_t)(e - b), 0, 1, a });
+}
+
 static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t rows = (size_t)pcs_arg_rows(&c->in[0]), k = (size_t)pcs_arg_width(&c->in[0]);
@@ -30,7 +44,7 @@ static void work(precis_program *p, const pcs_step *s, uint32_t ith, uint32_t nt
     if (p->again && s->settled) return;
     if (p->looking && pcs_step_looks(p, s)) pcs_step_look(p, s, ith, nth);
     else if (s->op) s->eval(&s->call, ith, nth);
-    else quantize_act(&s->call, ith, nth);
+    else (s->call.by_columns ? quantize_columns : quantize_act)(&s->call, ith, nth);
 }
 
 /* A step alone between two barriers, with its time. */

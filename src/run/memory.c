@@ -243,6 +243,22 @@ static precis_status make_room(precis_program *p, const pcs_plan *plan)
     return PRECIS_OK;
 }
 
+/* What one token has in its numbers' places alone, and the codes that are made of it, threads share by columns where
+ * nothing else stands between two barriers. Codes with a scale for the whole row are one thread's. */
+static void share_columns(precis_program *p)
+{
+    for (size_t i = 0; i < p->n_steps; i++) p->steps[i].columns = false;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        pcs_step *s = &p->steps[i], *codes = i + 1 < p->n_steps && !s[1].barrier_one ? s + 1 : NULL;
+        const pcs_step *next = codes ? s + 2 : s + 1, *end = p->steps + p->n_steps;
+        if (!s->op || !s->op->by_numbers || !s->barrier_one || (next < end && !next->barrier_one)) continue;
+        const pcs_dtype to = codes ? p->slots[codes->out[0]].v.dtype : PCS_ACT;
+        if (codes && (codes->op || codes->in[0] != s->out[0] || (to != PCS_ACT && to != PCS_ACT_MIXED))) continue;
+        s->columns = true;
+        if (codes) codes->columns = true;
+    }
+}
+
 /* Slots and steps as a plan has them. */
 static void use_plan(precis_program *p, pcs_plan *plan)
 {
@@ -252,6 +268,7 @@ static void use_plan(precis_program *p, pcs_plan *plan)
         p->steps[i].barrier_one = plan->barriers_one[i];
         p->steps[i].room = plan->rooms[i];
     }
+    share_columns(p);
     p->plan = plan;
 }
 

@@ -44,6 +44,7 @@ typedef struct pcs_step {
     int32_t *in, *out; /* program values, in the program's arena, as the operands of `call` */
     int32_t plain; /* what it takes in place of few rows of mixed activations; -1: them */
     bool barrier, barrier_one; /* wait for all earlier steps first; in a run whose symbols have sizes of 1 at most */
+    bool columns; /* of one token threads share its columns, between barriers */
     bool below;   /* int8 products by p->below: tiles are slower here for these weights */
     bool tap;     /* the result has a tap */
     bool settled; /* it follows from constants and parameters alone */

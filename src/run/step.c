@@ -27,6 +27,7 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
     const bool many = s->n_in && pcs_arg_rows(&in[0]) >= PCS_MIXED_ROWS;
     s->call.bf16 = p->arithmetic == PRECIS_BF16 || (p->arithmetic == PRECIS_MIXED && many);
     if (s->plain >= 0 && in[0].dtype == PCS_ACT) arg_of(p, s->plain, &in[0]);
+    s->call.by_columns = s->columns && p->one && !p->tiles && pcs_arg_rows(&in[0]) == 1;
     if (s->below && in[0].dtype == PCS_ACT) s->call.kernels = &p->below;
 }
 

@@ -21,19 +21,9 @@ static precis_status number_of(label_file *b, const char *field, double *v)
     return st || (*v > -1e15 && *v < 1e15) ? st : pcs_json_fail(&b->f.j, b->f.t.text, field, "is out of range");
 }
 
-/* Room for one more of n elements of `size` bytes. */
-static void *more(label_file *b, void *list, size_t n, size_t *room, size_t size)
-{
-    if (n < *room) return list;
-    const size_t to = *room ? 2 * *room : 64;
-    void *grown = pcs_grow(b->f.ctx, list, n * size, to, size);
-    if (grown) *room = to;
-    return grown;
-}
-
 static precis_status add_box(label_file *b)
 {
-    pcs_box *list = more(b, b->list, b->n, &b->room, sizeof *list);
+    pcs_box *list = pcs_one_more(b->f.ctx, b->list, b->n, &b->room, sizeof *list);
     if (!list) return PRECIS_ENOMEM;
     b->list = list;
     b->list[b->n] = (pcs_box){ .class_of = -1 };
@@ -52,7 +42,7 @@ static precis_status add_number(label_file *b, const char *field)
     double v = 0;
     const precis_status st = number_of(b, field, &v);
     if (st) return st;
-    int64_t *list = more(b, b->numbers, b->n_numbers, &b->numbers_room, sizeof *list);
+    int64_t *list = pcs_one_more(b->f.ctx, b->numbers, b->n_numbers, &b->numbers_room, sizeof *list);
     if (!list) return PRECIS_ENOMEM;
     b->numbers = list;
     b->numbers[b->n_numbers++] = (int64_t)v;
@@ -97,7 +87,7 @@ static precis_status sequences(label_file *b)
             return pcs_json_fail(&b->f.j, b->f.t.text, "sequences", "holds no lists of numbers");
         while (!(st = pcs_json_next(&b->f.j, &b->f.t)) && b->f.t.type != PCS_JSON_ARRAY_END)
             if ((st = add_number(b, "sequences"))) return st;
-        size_t *ends = more(b, b->ends, b->n_sequences, &b->ends_room, sizeof *ends);
+        size_t *ends = pcs_one_more(b->f.ctx, b->ends, b->n_sequences, &b->ends_room, sizeof *ends);
         if (!ends) return PRECIS_ENOMEM;
         b->ends = ends;
         b->ends[b->n_sequences++] = b->n_numbers;

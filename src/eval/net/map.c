@@ -83,13 +83,9 @@ static size_t match(const pcs_boxes *labels, const pcs_box *box, double least, c
 static precis_status keep(pcs_score *s, const found *f)
 {
     detections *d = s->state;
-    if (d->n == d->room) {
-        const size_t room = d->room ? 2 * d->room : 1024;
-        found *more = pcs_grow(s->ctx, d->list, d->n * sizeof *more, room, sizeof *more);
-        if (!more) return PRECIS_ENOMEM;
-        d->list = more;
-        d->room = room;
-    }
+    found *list = pcs_one_more(s->ctx, d->list, d->n, &d->room, sizeof *list);
+    if (!list) return PRECIS_ENOMEM;
+    d->list = list;
     d->list[d->n++] = *f;
     d->sorted = false; /* figures are asked for while boxes still come */
     return PRECIS_OK;

@@ -174,13 +174,9 @@ static precis_status pair_up(precis_node_errors *e, const char *name, precis_val
                                .name = pcs_arena_copy(&e->arena, name, strlen(name)),
                                .op = input >= 0 ? "input" : gf->nodes[gf->values[f].node].op->name };
     if (!p.e.name) return PRECIS_ENOMEM;
-    if (e->n == e->cap) {
-        const size_t cap = e->cap ? 2 * e->cap : 64;
-        pcs_node_pair *more = pcs_grow(e->ctx, e->pairs, e->n * sizeof *more, cap, sizeof *more);
-        if (!more) return PRECIS_ENOMEM;
-        e->pairs = more;
-        e->cap = cap;
-    }
+    pcs_node_pair *pairs = pcs_one_more(e->ctx, e->pairs, e->n, &e->cap, sizeof *pairs);
+    if (!pairs) return PRECIS_ENOMEM;
+    e->pairs = pairs;
     e->pairs[e->n] = p;
     precis_status st = open_pair(e, &e->pairs[e->n]);
     e->n++;

@@ -312,17 +312,23 @@ static size_t parts_of(const dims *d, size_t tiles, uint32_t nth)
     return d->group;
 }
 
-/* All tasks, tile by tile; for each tile by key heads and their parts. */
-typedef struct { const pcs_call *c; const dims *d; size_t each, parts; uint32_t nth; } tasks;
+/* All tasks, tile by tile; for each tile by key heads and their parts. tile, t: the one that this thread was at last,
+ * and its first row. */
+typedef struct { const pcs_call *c; const dims *d; size_t each, parts; uint32_t nth; size_t tile, t; } tasks;
+
+static size_t first_row(tasks *all, size_t tile)
+{
+    if (tile < all->tile) all->tile = all->t = 0;
+    for (; all->tile < tile; all->tile++) all->t += tile_from(all->c, all->d, all->t);
+    return all->t;
+}
 
 /* Task `at`. In shares tasks lie there and back again, since later tiles have more keys: a thread's next one is after
  * those of all that come after it, and as many again. */
-static void run_task(const tasks *all, size_t at, uint32_t ith)
+static void run_task(tasks *all, size_t at, uint32_t ith)
 {
     const size_t i = at % all->each, heads = all->d->group / all->parts, place = at % all->nth;
-    const size_t next = i + 2 * (all->nth - 1 - place) + 1;
-    size_t t = 0;
-    for (size_t tile = at / all->each; tile; tile--) t += tile_from(all->c, all->d, t);
+    const size_t next = i + 2 * (all->nth - 1 - place) + 1, t = first_row(all, at / all->each);
     const task k = { all->c, all->d, t, tile_from(all->c, all->d, t), i % all->parts * heads, heads,
                      (uint32_t)(i / all->parts), (uint32_t)(next / all->parts) };
     run(&k, all->c->scratch + ith * all->c->scratch_size);
@@ -336,7 +342,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t t = 0; t < rows; t += tile_from(c, &d, t)) tiles++;
     const size_t parts = parts_of(&d, tiles, nth), each = d.kv->heads * parts, count = tiles * each;
     const size_t turns = (count + nth - 1) / nth;
-    const tasks all = { c, &d, each, parts, nth };
+    tasks all = { c, &d, each, parts, nth, 0, 0 };
     pcs_claim k = pcs_claim_open(c->claims, c->step, turns * nth, ith, nth);
     while (pcs_claim_next(&k, 1))
         for (size_t u = k.begin; u < k.end; u++) {

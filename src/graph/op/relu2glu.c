@@ -4,7 +4,7 @@
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
+    pcs_share_result(c, ith, nth, &begin, &end);
     const float *restrict g = c->in[0].data, *restrict u = c->in[1].data;
     float *restrict y = c->out[0].data;
     for (uint64_t i = begin; i < end; i++) {
@@ -26,6 +26,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 }
 
 const pcs_op pcs_op_relu2glu = {
-    .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = pcs_infer_pair, .eval = eval,
+    .name = "relu2glu", .by_rows = true, .by_numbers = true, .min_in = 2, .max_in = 2,
+    .infer = pcs_infer_pair, .eval = eval,
     .backward = backward,
 };

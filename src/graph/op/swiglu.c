@@ -4,7 +4,7 @@
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
+    pcs_share_result(c, ith, nth, &begin, &end);
     if (begin < end)
         c->kernels->swiglu(&(pcs_glu_args){ (const float *)c->in[0].data + begin, (const float *)c->in[1].data + begin,
                                             (float *)c->out[0].data + begin, end - begin });
@@ -31,6 +31,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 }
 
 const pcs_op pcs_op_swiglu = {
-    .name = "swiglu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = pcs_infer_pair, .eval = eval,
+    .name = "swiglu", .by_rows = true, .by_numbers = true, .min_in = 2, .max_in = 2,
+    .infer = pcs_infer_pair, .eval = eval,
     .backward = backward,
 };

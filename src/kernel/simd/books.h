@@ -3,8 +3,8 @@
  * lines_FORMAT(p, g, h, line): all eight lines of weights 32 g on, since weights of one entry are parts of two of them
  *   or of more.
  *
- * Panels of IQ2_XXS, IQ2_XS, IQ3_XXS and IQ3_S hold indices: entries are gathered, but for levels that have larger
- * tables in registers (x86/books_512.h). Those of IQ1 and IQ2_S hold digits (format/five.h).
+ * Panels of IQ2_XXS, IQ3_XXS and IQ3_S hold indices: entries are gathered, but for levels that have larger
+ * tables in registers (x86/books_512.h). Those of IQ1, IQ2_XS and IQ2_S hold digits (format/five.h).
  *
  * A scale is d times an odd whole number of 5 bits and a power of two: exact in f32, in whatever order. */
 #ifndef PCS_BOOKS_H
@@ -153,17 +153,6 @@ PCS_INLINE void lines_iq2_xxs_gathered(const planes *p, int g, int h, vec *line)
             line[2 * v + half] = signed_four(two_bits(entry, half), signs, v, half, 256);
     }
 }
-PCS_INLINE void lines_iq2_xs_gathered(const planes *p, int g, int h, vec *line)
-{
-    const vec index = v_load(p->at[2] + 128 * g + h), ninth = v_load(p->at[2] + 128 * g + 64 + h),
-              signs = even_signs(ninth);
-    for (int v = 0; v < 4; v++) {
-        const vec high = v_and(v_lshr32(v_shl32(ninth, 24 - 8 * v), 23), v_set32(256)),
-                  entry = v_gather16(pcs_grid_iq2_xs, v_or(index_of(index, v), high));
-        for (int half = 0; half < 2; half++)
-            line[2 * v + half] = signed_four(two_bits(entry, half), signs, v, half, 256);
-    }
-}
 
 /* An entry of four magnitudes of 3 bits. */
 PCS_INLINE vec three_bits(vec entry, const uint8_t *book)
@@ -197,7 +186,6 @@ PCS_INLINE void lines_iq3_s_gathered(const planes *p, int g, int h, vec *line)
 #if !defined BOOKS_IN_REGISTERS
 PCS_INLINE void lines_iq3_s(const planes *p, int g, int h, vec *line) { lines_iq3_s_gathered(p, g, h, line); }
 PCS_INLINE void lines_iq3_xxs(const planes *p, int g, int h, vec *line) { lines_iq3_xxs_gathered(p, g, h, line); }
-PCS_INLINE void lines_iq2_xs(const planes *p, int g, int h, vec *line) { lines_iq2_xs_gathered(p, g, h, line); }
 PCS_INLINE void lines_iq2_xxs(const planes *p, int g, int h, vec *line) { lines_iq2_xxs_gathered(p, g, h, line); }
 #endif
 
@@ -259,6 +247,7 @@ PCS_INLINE void lines_iq2_s(const planes *p, int g, int h, vec *line)
 #pragma GCC unroll 8
     for (int l = 0; l < 8; l++) line[l] = v_from_where(signs, v_set8(1 << l), 256, line[l]);
 }
+PCS_INLINE void lines_iq2_xs(const planes *p, int g, int h, vec *line) { lines_iq2_s(p, g, h, line); }
 PCS_INLINE void lines_iq1_s(const planes *p, int g, int h, vec *line)
 {
     const vec scale = spread_byte(v_bytes(p->at[1] + 16 * (g / 2) + h / 4), 0),

@@ -190,7 +190,7 @@ PCS_INLINE const char *mv_digits(const mv_group_at *at, vecf *acc, const char *a
                    x.start + (groups) * dec->slots * tokens, x.book };
 
 /* A panel of rows from n on. */
-typedef struct { const pcs_panel_layout *o; const uint8_t *at; size_t bytes, n; } mv_panel;
+typedef struct { const pcs_panel_layout *o; const uint8_t *at; size_t bytes, n; bool apart; } mv_panel;
 
 /* Tokens m0 .. m0 + tokens - 1 by one panel. */
 PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const mv_panel *panel, mv_tile x, size_t m0,
@@ -199,7 +199,8 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const mv_pan
     const pcs_panel_layout *o = panel->o;
     const size_t n = panel->n;
     const size_t groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
-    const int streams = (size_t)tokens * a->k < 8192 ? 1 : 2; /* activations that leave the L1 cache are one, too */
+    /* Activations that leave the L1 cache are a stream, too. */
+    const int streams = (size_t)tokens * a->k < 8192 && !panel->apart ? 1 : 2;
     const pcs_ahead far = m0 ? (pcs_ahead){ 0, 0 } : pcs_cpu_ahead(streams);
     const size_t more = far.l2 - (far.l2 ? far.l1 : 0);
     const size_t bytes = far.l1 ? (panel->bytes + groups - 1) / groups : 0; /* of a group */
@@ -307,8 +308,9 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
     mv_prepare(a, dec, book, tiles);
     const size_t bytes = pcs_panel_bytes(a->f, a->k);
     const pcs_panel_layout o = pcs_panel_layout_of(a->f);
+    const bool apart = pcs_panel_apart(a->f);
     for (size_t n = a->n0; n < a->n1; n += PCS_PANEL) {
-        mv_panel panel = { &o, a->w + n / PCS_PANEL * bytes, bytes, n };
+        mv_panel panel = { &o, a->w + n / PCS_PANEL * bytes, bytes, n, apart };
         if (!a->packed) {
             const size_t rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
             PACK_PANEL(&(pcs_pack_args){ a->f, a->w + n * a->row_bytes, a->row_bytes, a->k, rows, a->scratch });

@@ -20,7 +20,6 @@ PCS_INLINE void book_of_entries(const uint16_t *grid, size_t n, int high, uint8_
     }
 }
 static void book_iq2_xxs(uint8_t *tables) { book_of_entries(pcs_grid_iq2_xxs, 256, 8, tables); }
-static void book_iq2_xs(uint8_t *tables) { book_of_entries(pcs_grid_iq2_xs, 512, 8, tables); }
 static void book_iq3_xxs(uint8_t *tables) { book_of_entries(pcs_grid_iq3_xxs, 256, 6, tables); }
 static void book_iq3_s(uint8_t *tables) { book_of_entries(pcs_grid_iq3_s, 512, 6, tables); }
 
@@ -82,22 +81,6 @@ PCS_INLINE void lines_iq2_xxs(const planes *p, int g, int h, vec *line)
     const __mmask64 eighth = _mm512_movepi8_mask(index);
     four_lines(find256(p->book, index, eighth), v_shl16(signs, 4), v_shl16(signs, 2), line);
     four_lines(find256(p->book + BOOK_HIGH, index, eighth), signs, v_shr16(signs, 2), line + 4);
-}
-
-/* Scales are of two vectors: their bytes by turns, so that line l of four has weights l, l + 4, ... of 16. */
-#define TURNS(i) (uint8_t)(((i) / 16 * 4 + (i) % 8 / 2) * 4 + (i) % 16 / 8 * 2 + (i) % 2)
-PCS_INLINE void lines_iq2_xs(const planes *p, int g, int h, vec *line)
-{
-    static _Alignas(64) const uint8_t turns[64] = { PCS_SIXTY_FOUR(TURNS, 0) };
-    const vec order = _mm512_load_si512(turns);
-    const vec index = _mm512_permutexvar_epi8(order, v_load(p->at[2] + 128 * g + h));
-    const vec seven = _mm512_permutexvar_epi8(order, v_load(p->at[2] + 128 * g + 64 + h));
-    const __mmask64 eighth = _mm512_movepi8_mask(index), ninth = _mm512_movepi8_mask(seven);
-    const vec low = find512(p->book, index, eighth, ninth), high = find512(p->book + BOOK_HIGH, index, eighth, ninth);
-    const vec signs = eight_signs(seven), upper = v_shr16(signs, 4);
-    const vec signs_0 = _mm512_unpacklo_epi8(signs, upper), signs_1 = _mm512_unpackhi_epi8(signs, upper);
-    four_lines(_mm512_unpacklo_epi8(low, high), v_shl16(signs_0, 4), v_shl16(signs_0, 2), line);
-    four_lines(_mm512_unpackhi_epi8(low, high), v_shl16(signs_1, 4), v_shl16(signs_1, 2), line + 4);
 }
 
 /* Fields of three bits, two in each byte: one with its sign above them, one below. */

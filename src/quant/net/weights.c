@@ -15,15 +15,16 @@ static void set_code(pcs_dtype d, void *to, size_t i, int32_t code)
     pcs_set_real(&(pcs_arg){ .dtype = d, .data = to }, i, code);
 }
 
-/* Weights as [outer][channels][inner]; w is NULL where there are fewer. */
+/* Weights as [outer][channels][inner]; w is NULL where there are fewer. by_channel: each has a scale of its own. */
 typedef struct {
     const float *w;
     int64_t outer, channels, inner;
+    bool by_channel;
 } layout;
 
-static layout lay_out_by(const pcs_value *v, uint32_t axis)
+static layout lay_out_by(const pcs_value *v, uint32_t axis, bool by_channel)
 {
-    layout l = { NULL, 1, v->shape[axis], 1 };
+    layout l = { NULL, 1, v->shape[axis], 1, by_channel };
     for (uint32_t i = 0; i < axis; i++) l.outer *= v->shape[i];
     for (uint32_t i = axis + 1; i < v->dims; i++) l.inner *= v->shape[i];
     l.w = pcs_value_f32(v, (uint64_t)(l.outer * l.channels * l.inner));
@@ -96,12 +97,12 @@ static precis_status choose_scales(precis_net_quant *q, const layout *l, pcs_qpa
     float low = 0, high = 0;
     bool *bad = pcs_alloc(q->ctx, (size_t)l->channels + 1, sizeof *bad), any = false;
     if (!bad) return PRECIS_ENOMEM;
-    if (q->per_channel) pcs_run(q->ctx, choose_channels, &(choosing){ q, l, p, bad });
+    if (l->by_channel) pcs_run(q->ctx, choose_channels, &(choosing){ q, l, p, bad });
     else
         for (int64_t c = 0; c < l->channels; c++) bad[c] = !extremes(l, c, &low, &high);
     for (int64_t c = 0; c < l->channels; c++) {
         any = any || bad[c];
-        if (!q->per_channel && !any) p[c] = pcs_qparams_choose(&q->weights, low, high);
+        if (!l->by_channel && !any) p[c] = pcs_qparams_choose(&q->weights, low, high);
     }
     pcs_free(q->ctx, bad);
     return any ? pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name) : PRECIS_OK;
@@ -120,7 +121,7 @@ bool pcs_net_sum_fits(const precis_net_quant *q, const pcs_node *n)
 {
     pcs_net_weight f;
     if (!pcs_net_weight_of(q->g, n, &f)) return true;
-    const layout l = lay_out_by(&q->g->values[n->in[f.input]], f.axis);
+    const layout l = lay_out_by(&q->g->values[n->in[f.input]], f.axis, false); /* its sizes */
     return most_of_sum(q, &l) < SUM_MOST;
 }
 
@@ -133,8 +134,8 @@ static bool make_room(const precis_net_quant *q, const layout *l, const float *b
     for (int64_t c = 0; c < l->channels && bias; c++) {
         float low = 0, high = 0;
         const double b = bias[c] < 0 ? -(double)bias[c] : (double)bias[c];
-        if (q->per_channel) extremes(l, c, &low, &high);
-        if (q->per_channel && low == 0 && high == 0) {
+        if (l->by_channel) extremes(l, c, &low, &high);
+        if (l->by_channel && low == 0 && high == 0) {
             const double s = b / ((double)x_scale * 8388608.0);
             p[c].scale = s > 1e-30 ? (float)s : 1.0f;
         }
@@ -144,9 +145,9 @@ static bool make_room(const precis_net_quant *q, const layout *l, const float *b
         raised = true;
     }
     double most = 0;
-    for (int64_t c = 0; c < l->channels && !q->per_channel; c++)
+    for (int64_t c = 0; c < l->channels && !l->by_channel; c++)
         most = (double)p[c].scale > most ? (double)p[c].scale : most;
-    for (int64_t c = 0; c < l->channels && !q->per_channel; c++) p[c].scale = (float)most;
+    for (int64_t c = 0; c < l->channels && !l->by_channel; c++) p[c].scale = (float)most;
     return raised;
 }
 
@@ -160,7 +161,7 @@ static precis_value scales_of(precis_net_quant *q, const char *name, const pcs_q
     for (int64_t i = 0; i < n; i++) s[i] = p[i].scale;
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == axis ? n : 1;
     snprintf(text, sizeof text, "%.100s_scale", name);
-    const precis_value v = pcs_net_constant(q, text, PCS_F32, q->per_channel && n > 1 ? dims : 0, shape, s);
+    const precis_value v = pcs_net_constant(q, text, PCS_F32, n > 1 ? dims : 0, shape, s);
     pcs_free(q->ctx, s);
     return v;
 }
@@ -174,7 +175,7 @@ static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d,
     if (!z) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == axis ? n : 1;
     snprintf(text, sizeof text, "%.100s_zero_point", name);
-    const precis_value v = pcs_net_constant(q, text, d, q->per_channel && n > 1 ? dims : 0, shape, z);
+    const precis_value v = pcs_net_constant(q, text, d, n > 1 ? dims : 0, shape, z);
     pcs_free(q->ctx, z);
     return v;
 }
@@ -198,8 +199,9 @@ static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const 
     snprintf(text, sizeof text, "%.100s_quantized", w->name);
     const precis_value v = pcs_net_constant(q, text, q->weight_type, w->dims, w->shape, codes);
     pcs_free(q->ctx, codes);
-    return decoded_weights(q, w->name, v, scales_of(q, w->name, p, l->channels, w->dims, axis),
-                   zeros_of(q, w->name, q->weight_type, l->channels, w->dims, axis));
+    const uint32_t dims = l->by_channel ? w->dims : 0;
+    return decoded_weights(q, w->name, v, scales_of(q, w->name, p, l->channels, dims, axis),
+                           zeros_of(q, w->name, q->weight_type, l->channels, dims, axis));
 }
 
 /* Codes of weights as they lie, and what they mean by channel. */
@@ -233,9 +235,11 @@ static void correct_bias(const precis_net_quant *q, const pcs_node *n, precis_va
     }
 }
 
-static precis_value bias_codes(precis_net_quant *q, const char *name, const float *bias, int64_t n, float x_scale,
+static precis_value bias_codes(precis_net_quant *q, const char *name, const float *bias, const layout *l, float x_scale,
                                const pcs_qparams *p)
 {
+    const int64_t n = l->channels;
+    const uint32_t dims = l->by_channel ? 1 : 0;
     int32_t *codes = pcs_alloc(q->ctx, (size_t)n + 1, sizeof *codes);
     pcs_qparams *s = pcs_alloc(q->ctx, (size_t)n + 1, sizeof *s);
     char text[160];
@@ -246,7 +250,8 @@ static precis_value bias_codes(precis_net_quant *q, const char *name, const floa
     }
     snprintf(text, sizeof text, "%.100s_quantized", name);
     if (codes && s) v = pcs_net_constant(q, text, PCS_I32, 1, &n, codes);
-    if (v >= 0) v = decoded_weights(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
+    if (v >= 0) v = decoded_weights(q, name, v, scales_of(q, name, s, n, dims, 0),
+                                    zeros_of(q, name, PCS_I32, n, dims, 0));
     pcs_free(q->ctx, codes);
     pcs_free(q->ctx, s);
     return v;
@@ -265,8 +270,7 @@ static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *
     if (!bias) return PRECIS_ENOMEM;
     if (has) memcpy(bias, from, (size_t)l->channels * sizeof *bias);
     correct_bias(q, n, x_value, l, s, bias);
-    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels, x->scale,
-                                      s->p);
+    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l, x->scale, s->p);
     precis_value *in = pcs_arena_alloc(&q->g->arena, at + 1, sizeof *in);
     pcs_free(q->ctx, bias);
     if (v < 0 || !in) return q->g->error ? q->g->error : PRECIS_ENOMEM;
@@ -295,7 +299,7 @@ bool pcs_net_by_channel(const precis_net_quant *q, const pcs_node *n)
     return q->per_channel && (q->mode == PCS_NET_WEIGHTS || !batches);
 }
 
-static precis_status store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
+precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
 {
     pcs_net_weight f;
     if (!pcs_net_weight_of(q->g, n, &f))
@@ -303,7 +307,7 @@ static precis_status store(precis_net_quant *q, size_t at, pcs_node *n, const pc
     const pcs_value w = q->g->values[n->in[f.input]];
     if (!pcs_dtype_whole(q->weight_type)) return replace(q, n, f.input, pcs_net_small_floats(q, &w, f.axis));
     if (q->block && f.matrix) return replace(q, n, f.input, pcs_net_blocks(q, at, &w, !f.axis, q->block));
-    const layout l = lay_out_by(&w, f.axis);
+    const layout l = lay_out_by(&w, f.axis, pcs_net_by_channel(q, n));
     if (!l.w) return pcs_fail(q->ctx, PRECIS_EINVAL, "node %s: its weights are fewer than their shape", n->name);
     const bool bias = n->op->bias && n->n_in > n->op->bias;
     const pcs_value b = bias ? q->g->values[n->in[n->op->bias]] : (pcs_value){ .node = -1 };
@@ -316,7 +320,7 @@ static precis_status store(precis_net_quant *q, size_t at, pcs_node *n, const pc
     if (!st && x && biases && !pcs_all_finite(biases, (size_t)l.channels))
         st = pcs_fail(q->ctx, PRECIS_EFORMAT, "node %s: bias %s holds what is no finite number", n->name, b.name);
     if (!st && x && bias && fits)
-        q->nodes[at].weight_raised = make_room(q, &l, pcs_value_f32(&b, (uint64_t)l.channels), x->scale, p);
+        q->nodes[at].weight_raised = make_room(q, &l, biases, x->scale, p);
     int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
     if (!st && !codes) st = PRECIS_ENOMEM;
     if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, codes, f.axis));
@@ -326,19 +330,10 @@ static precis_status store(precis_net_quant *q, size_t at, pcs_node *n, const pc
     return st;
 }
 
-precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
-{
-    const bool asked = q->per_channel;
-    q->per_channel = pcs_net_by_channel(q, n);
-    const precis_status st = store(q, at, n, x, x_value);
-    q->per_channel = asked;
-    return st;
-}
-
 /* Codes of w [ways, rows, k] with a scale for each row. */
 precis_status pcs_net_row_scales(precis_net_quant *q, const pcs_value *w, pcs_qparams **scales)
 {
-    const layout l = lay_out_by(w, 1);
+    const layout l = lay_out_by(w, 1, q->per_channel);
     *scales = NULL;
     if (!l.w) return pcs_fail(q->ctx, PRECIS_EINVAL, "weights %s are fewer than their shape", w->name);
     *scales = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof **scales);
@@ -356,7 +351,7 @@ precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *
             st = replace(q, n, i, pcs_net_small_floats(q, &w, 1));
             continue;
         }
-        const layout l = lay_out_by(&w, 1);
+        const layout l = lay_out_by(&w, 1, q->per_channel);
         pcs_qparams *p;
         st = pcs_net_row_scales(q, &w, &p);
         int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);

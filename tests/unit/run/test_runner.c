@@ -94,6 +94,44 @@ static void test_stopped(void **state)
     close_runner(&f);
 }
 
+/* Logits of one token behind two, by so many threads; how many steps threads share the columns of. */
+static size_t one_token(const char *path, uint32_t threads, float *logits, size_t most)
+{
+    precis_ctx *ctx = test_ctx(threads);
+    precis_model *m;
+    precis_runner *r;
+    const float *got;
+    size_t columns = 0;
+    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+    o.context = 32;
+    OK(ctx, precis_model_open(ctx, &m, path));
+    OK(ctx, precis_runner_open(ctx, &r, m, &o));
+    OK(ctx, precis_runner_decode(r, (precis_row[]){ { 5, 0, 0, 0 }, { 6, 1, 0, 0 } }, 2, NULL));
+    OK(ctx, precis_runner_decode(r, (precis_row[]){ { 7, 2, 0, 1 } }, 1, &got));
+    assert_true(r->lm.vocabulary <= most);
+    memcpy(logits, got, r->lm.vocabulary * sizeof *got);
+    for (size_t i = 0; i < r->program->n_steps; i++) columns += r->program->steps[i].columns;
+    precis_runner_close(&r);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+    return columns;
+}
+
+/* SwiGLU of one token, 768 numbers, and the codes that are made of it are shared by columns in each of 8 layers. */
+static void test_columns(void **state)
+{
+    (void)state;
+    enum { VOCABULARY = 4096, LAYERS = 8 };
+    static float want[VOCABULARY], got[VOCABULARY];
+    assert_int_equal(one_token(MODEL, 1, want, VOCABULARY), LAYERS);
+    assert_int_equal(one_token(MODEL, 3, got, VOCABULARY), LAYERS);
+    assert_memory_equal(got, want, sizeof want);
+    const char *const codes = PRECIS_SOURCE_DIR "/models/books-7m/books-7m-Q4_0.gguf";
+    assert_int_equal(one_token(codes, 1, want, VOCABULARY), 2 * LAYERS);
+    assert_int_equal(one_token(codes, 2, got, VOCABULARY), 2 * LAYERS);
+    assert_memory_equal(got, want, sizeof want);
+}
+
 /* What lies after a shorter struct is not read: there the defaults hold. */
 #define SHORT(type, init, member) \
     do { \
@@ -137,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
