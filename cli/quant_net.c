@@ -82,8 +82,9 @@ static int report(cli *c, const precis_net *net, const precis_net_quant *job, co
         json_array_append_new(nodes, coverage_json(&n));
         whole += !strcmp(n.state, "integers") || !strcmp(n.state, "fused");
         floats += !strcmp(n.state, "float");
-        if (!c->json && !c->quiet && !strcmp(n.state, "float"))
-            cli_row(4, "float  %-40s %-12s %s", cli_printable(name), n.op, n.reason);
+        if (!c->json && !c->quiet && *n.reason)
+            cli_row(4, "%-6s %-40s %-12s %s", !strcmp(n.state, "float") ? "float" : "stored", cli_printable(name), n.op,
+                    n.reason);
         if (!c->json && !c->quiet && n.shared)
             cli_row(4, "scales %-40s %-12s one for its operands would lose %.1f dB", cli_printable(name), n.op,
                     n.sharing_db);

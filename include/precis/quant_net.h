@@ -124,7 +124,7 @@ typedef struct precis_net_coverage {
     const char *name, *op;
     const char *state;    /* "integers", "float", "fused" (into `into`), "shape" (it computes no numbers) */
     const char *method;   /* of weights and result, "" where it has none */
-    const char *reason;   /* why it stays in float, "" otherwise */
+    const char *reason;   /* why it stays in float, or why its weights alone are codes; "" otherwise */
     const char *into;     /* the node that it is part of, "" otherwise */
     const char *observer; /* of its result, "" when that has no codes of its own */
     uint64_t batches;     /* that the observer saw */

@@ -17,6 +17,7 @@ typedef struct {
     precis_net_prediction p;
     int32_t into;  /* the node that it is fused into; -1 */
     bool product;  /* with weights in codes */
+    uint64_t products; /* that its kernel makes */
 } predicted_node;
 
 struct precis_net_predicted {
@@ -63,8 +64,10 @@ static int take(void *user, const precis_net_node *node)
         return 0;
     }
     e->p.in_integers += node->seconds;
-    /* What it became itself, or what multiplies for it; not what stands beside it, as codes of its operand do. */
-    if (strcmp(node->name, e->p.name) && !node->products && *e->p.kernel) return 0;
+    /* What multiplies for it, or else what it became itself; not what stands beside it, as codes of its operand do. */
+    const bool itself = !strcmp(node->name, e->p.name) && !e->products;
+    if (*e->p.kernel && node->products <= e->products && !itself) return 0;
+    e->products = node->products;
     e->p.kernel = pcs_arena_copy(&p->arena, node->op, strlen(node->op));
     if (!e->p.kernel) p->status = PRECIS_ENOMEM;
     return p->status != PRECIS_OK;
@@ -98,7 +101,8 @@ static precis_status list(precis_net_predicted *p, const precis_net_quant *q)
         e->p.kernel = "";
         e->p.integers = !strcmp(c.state, "integers") || !strcmp(c.state, "fused");
         e->into = -1;
-        e->product = !strcmp(c.state, "integers") && strstr(c.method, "weights") != NULL;
+        /* One that multiplies in float takes as long as it did, whatever is measured. */
+        e->product = !strcmp(c.state, "integers") && strstr(c.method, "weights") != NULL && !*c.reason;
         if (!e->p.name || !e->p.op) return PRECIS_ENOMEM;
         for (size_t k = 0; *c.into && k < i; k++)
             if (!strcmp(p->nodes[k].p.name, c.into)) e->into = (int32_t)k;

@@ -148,6 +148,45 @@ def recurrent(folder):
             check(f"{name}, quantized by {who}", step < 1e-5 and decibels(want[0], got[0]) > 35, f"{decibels(want[0], got[0]):.1f} dB; onnxruntime - precis {step:.1g}")
 
 
+def stored(folder):
+    """Beside ranges of a calibration: weights of recurrent nodes in int8, and products of 16 bits, which engines must not
+    take for such of a net in integers of 8."""
+    from onnx import TensorProto, helper, numpy_helper, save
+    rng = np.random.default_rng(4)
+    normal = lambda *shape: rng.standard_normal(shape).astype(np.float32)
+    port = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    plain, codes = f"{folder}/r.onnx", f"{folder}/q.onnx"
+    for op, way in [(op, w) for op in ("LSTM", "GRU", "RNN") for w in ("forward", "reverse", "bidirectional")]:
+        ways, gates, hidden = 1 + (way[0] == "b"), {"LSTM": 4, "GRU": 3, "RNN": 1}[op], 37
+        ints = {"k": normal(12, 5, 3) * .3, "w": normal(ways, gates * hidden, 12) * .3, "r": normal(ways, gates * hidden, hidden) * .2, "b": normal(ways, 2 * gates * hidden) * .1, "v": normal(hidden, 20) * .3}
+        nodes = [helper.make_node("Conv", ["x", "k"], ["c"], pads=[1, 1]), helper.make_node("Relu", ["c"], ["p"]), helper.make_node("Transpose", ["p"], ["t"], perm=[2, 0, 1]),
+                 helper.make_node(op, ["t", "w", "r", "b"], ["y", "last"], hidden_size=hidden, direction=way), helper.make_node("MatMul", ["y", "v"], ["out"])]
+        g = helper.make_graph(nodes, "g", [port("x", ["N", 5, "T"])], [port("out", None), port("last", None)], [numpy_helper.from_array(v, k) for k, v in ints.items()])
+        save(helper.make_model(g, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), plain)
+        np.save(f"{folder}/c.npy", normal(16, 5, 24))
+        x = {"x": normal(3, 5, 31)}
+        want = session(plain).run(None, x)
+        for more in [], ["--activations", "s8"], ["--activations", "u16"], ["--reduce-range"], ["--per-tensor"]:
+            code, said = precis("quant", plain, "--static", "--calib", f"{folder}/c.npy", "--no-speed", "-o", codes, *more)
+            name = " ".join([op, way, *more])
+            if code:
+                check(name, False, said)
+                continue
+            got, here = session(codes).run(None, x), run_here(codes, x, folder)
+            close = min(decibels(a, b) for a, b in zip(here, got))
+            there = decibels(got[0], openvino(codes, x)) if "u16" not in more else 999  # of 16 bits OpenVINO computes nonsense
+            check(f"static {name}", close > 60 and there > 30 and decibels(want[1], got[1]) > 25,
+                  f"{decibels(want[0], got[0]):.1f} and {decibels(want[1], got[1]):.1f} dB; precis beside onnxruntime {close:.0f}, OpenVINO {there:.0f} dB")
+    g = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [port("x", ["N", 7, 96])], [port("y", None)], [numpy_helper.from_array(normal(96, 40), "w")])
+    save(helper.make_model(g, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), plain)
+    np.save(f"{folder}/c.npy", normal(32, 7, 96))
+    for kind in "s16", "u16":
+        precis("quant", plain, "--static", "--calib", f"{folder}/c.npy", "--no-speed", "--activations", kind, "-o", codes)
+        x = {"x": normal(4, 7, 96)}
+        close = decibels(run_here(codes, x, folder)[0], session(codes).run(None, x)[0])
+        check(f"product of {kind}", close > 100, f"precis beside onnxruntime {close:.0f} dB")
+
+
 def fetch():
     os.makedirs(f"{CACHE}/dl", exist_ok=True)
     for p in PACKAGES:
@@ -246,6 +285,7 @@ with tempfile.TemporaryDirectory() as work:
     golden(work)
     from_torch(work)
     recurrent(work)
+    stored(work)
     if "--models" in sys.argv:
         models(work)
         with_values(work)

@@ -61,13 +61,24 @@ static const char *first_of(const char *list, const char *const *words)
     return *words;
 }
 
+static const backend *named(const char *name)
+{
+    for (size_t i = 0; i < BACKENDS; i++)
+        if (same_name(backends[i].name, name)) return &backends[i];
+    return NULL;
+}
+
+bool pcs_net_backend_decodes(const precis_net_quant *q)
+{
+    const backend *b = q->o.backend ? named(q->o.backend) : NULL;
+    return !b || in_list(b->modes, "weights");
+}
+
 precis_status pcs_net_backend(precis_net_quant *q)
 {
     static const char *const activations[] = { "u8", "s8", NULL };
-    const backend *b = NULL;
     if (!q->o.backend) return PRECIS_OK;
-    for (size_t i = 0; i < BACKENDS; i++)
-        if (same_name(backends[i].name, q->o.backend)) b = &backends[i];
+    const backend *b = named(q->o.backend);
     if (!b)
         return pcs_fail(q->ctx, PRECIS_EINVAL,
                         "backend %s is none: fbgemm, onednn, qnnpack, xnnpack, onnxruntime, "

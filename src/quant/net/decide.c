@@ -54,17 +54,27 @@ static bool can(const deciding *d, size_t i)
 {
     const pcs_node *n = &d->q->g->nodes[i];
     switch (d->q->nodes[i].kind) {
-    case PCS_CODES_MULTIPLY: return true;
+    case PCS_CODES_MULTIPLY:
+    case PCS_CODES_STORED: return true;
     case PCS_CODES_FLOAT: return false;
     default: return operands_available(d, n);
     }
+}
+
+/* Are weights alone stored beside ranges from calibration? Not where others' placements are asked for, who leave such
+ * nodes in float, nor for an engine that decodes no weights. */
+static bool stores(const precis_net_quant *q)
+{
+    return q->mode != PCS_NET_STATIC || (q->like == PCS_LIKE_PRECIS && pcs_net_backend_decodes(q));
 }
 
 /* Why a node that could run in integers does not; NULL: it does. */
 static const char *left_in_float(const precis_net_quant *q, size_t i)
 {
     const char *why = pcs_net_kept_float(q, i);
-    if (why || q->nodes[i].kind != PCS_CODES_MULTIPLY || pcs_net_sum_fits(q, &q->g->nodes[i])) return why;
+    const pcs_code_place_kind kind = q->nodes[i].kind;
+    if (!why && kind == PCS_CODES_STORED && !stores(q)) return "has no form in integers";
+    if (why || kind != PCS_CODES_MULTIPLY || pcs_net_sum_fits(q, &q->g->nodes[i])) return why;
     return "its products might not fit into a sum of 32 bits";
 }
 
@@ -79,7 +89,7 @@ static void forwards(deciding *d)
         if ((q->nodes[i].why = left_in_float(q, i)) != NULL) q->nodes[i].kind = PCS_CODES_FLOAT;
         if (!can(d, i)) continue;
         q->nodes[i].state = PCS_NODE_WHOLE;
-        q->values[n->out[0]].available = true;
+        q->values[n->out[0]].available = q->nodes[i].kind != PCS_CODES_STORED;
     }
 }
 
@@ -94,7 +104,7 @@ static void backwards(deciding *d, bool *readers)
     for (size_t i = q->g->n_nodes; i-- > 0;) {
         const pcs_node *n = &q->g->nodes[i];
         pcs_net_node *m = &q->nodes[i];
-        if (m->state != PCS_NODE_WHOLE) continue;
+        if (m->state != PCS_NODE_WHOLE || m->kind == PCS_CODES_STORED) continue;
         const bool multiplies = m->kind == PCS_CODES_MULTIPLY;
         if (!multiplies && !wanted(d, readers, n)) {
             m->state = PCS_NODE_FLOAT;
@@ -129,13 +139,16 @@ static void fuse(deciding *d)
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         const pcs_net_node *m = &q->nodes[i];
         const pcs_node *n = &q->g->nodes[i];
-        if (m->state != PCS_NODE_WHOLE || m->kind == PCS_CODES_SHARE || m->kind == PCS_CODES_CLAMP) continue;
+        if (m->state != PCS_NODE_WHOLE || m->kind == PCS_CODES_SHARE || m->kind == PCS_CODES_CLAMP ||
+            m->kind == PCS_CODES_STORED)
+            continue;
         precis_value v = n->out[0];
         for (int32_t next = d->next[v]; next >= 0 && !q->g->values[v].output; next = d->next[v]) {
             if (q->nodes[next].kind != PCS_CODES_CLAMP && !(v == n->out[0] && is_bias(q->g, n, &q->g->nodes[next])))
                 break;
             if (!may_fuse(q, (size_t)next)) break;
             q->nodes[next].state = PCS_NODE_FUSED;
+            q->nodes[next].why = NULL;
             q->nodes[next].fused_into = (int32_t)i;
             v = q->g->nodes[next].out[0];
         }
@@ -165,6 +178,7 @@ static void choose_values(deciding *d)
         const pcs_node *n = &q->g->nodes[i];
         if (q->nodes[i].state != PCS_NODE_WHOLE) continue;
         const precis_value y = q->nodes[i].result = result_of(d, i);
+        if (q->nodes[i].kind == PCS_CODES_STORED) continue;
         const bool matrix = !n->op->result_axis; /* engines give floats of products of matrices */
         for (uint32_t k = 0; k < n->n_in; k++)
             if (is_number(q->g, n->in[k]) && !pcs_value_is_known(&q->g->values[n->in[k]]))
@@ -178,12 +192,14 @@ static void choose_values(deciding *d)
 static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
 {
     static const char *const modes[] = { "static", "dynamic", "weights" };
-    const bool product = m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n);
+    const bool product = m->kind == PCS_CODES_MULTIPLY || m->kind == PCS_CODES_STORED;
     const bool dynamic = pcs_net_can_dynamic(q->g, n) || pcs_net_can_dynamic_recurrent(q, n);
+    const bool alone = q->mode == PCS_NET_DYNAMIC ? !dynamic : q->mode == PCS_NET_STATIC && m->kind == PCS_CODES_STORED;
     const char *scales = q->block                    ? "by block"
                          : pcs_net_by_channel(q, n) ? "per channel"
                                                     : "per tensor";
-    const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
+    const char *how = alone ? modes[2] : modes[q->mode];
+    if (alone) m->why = "its weights alone are codes; it multiplies in float";
     if (product)
         snprintf(m->method, sizeof m->method, "%s, weights %s %s%s", how, q->o.weights ? q->o.weights : "int8", scales,
                  m->equalized ? ", equalized" : "");
@@ -214,7 +230,7 @@ static void decide_products(precis_net_quant *q)
         const pcs_node *n = &q->g->nodes[i];
         m->kind = pcs_code_place_of(q->g, n);
         if ((m->why = left_in_float(q, i)) != NULL) continue;
-        if (m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n)) m->state = PCS_NODE_WHOLE;
+        if (m->kind == PCS_CODES_MULTIPLY || m->kind == PCS_CODES_STORED) m->state = PCS_NODE_WHOLE;
         else if (!is_number(q->g, n->out[0])) m->state = PCS_NODE_SHAPE;
         else m->why = "is no product with constant weights";
     }

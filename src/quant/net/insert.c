@@ -94,7 +94,7 @@ static precis_status copy_node(precis_net_quant *q, const pcs_node *old, size_t 
     if (!n.in) return PRECIS_ENOMEM;
     for (uint32_t k = 0; k < n.n_in; k++) n.in[k] = q->map[old->in[k]];
     if (whole && pcs_net_can_dynamic_recurrent(q, old)) return pcs_net_dynamic_recurrent(q, old, &n);
-    if (whole && pcs_net_is_recurrent(q->g, old)) {
+    if (whole && q->nodes[at].kind == PCS_CODES_STORED) {
         const precis_status st = pcs_net_store_recurrent(q, at, &n);
         if (st) return st;
     } else if (whole && q->nodes[at].kind == PCS_CODES_MULTIPLY) {
@@ -122,6 +122,15 @@ static void find_saturated(precis_net_quant *q, const pcs_node *old, size_t n_ol
     }
 }
 
+static precis_status code_result(precis_net_quant *q, precis_value y)
+{
+    if (!q->values[y].coded) return PRECIS_OK;
+    const precis_value coded = pair(q, q->map[y], y);
+    if (coded < 0) return failed(q);
+    q->map[y] = coded;
+    return PRECIS_OK;
+}
+
 static precis_status rebuild(precis_net_quant *q, const pcs_node *old, size_t n_old)
 {
     precis_status st = PRECIS_OK;
@@ -142,10 +151,7 @@ static precis_status rebuild(precis_net_quant *q, const pcs_node *old, size_t n_
             for (uint32_t k = 0; k < old[i].n_in; k++)
                 if (!pcs_value_is_known(&q->g->values[old[i].in[k]])) q->map[y] = q->map[old[i].in[k]];
         } else st = copy_node(q, &old[i], i, state == PCS_NODE_WHOLE);
-        if (st || !q->values[y].coded) continue;
-        const precis_value coded = pair(q, q->map[y], y);
-        if (coded < 0) st = failed(q);
-        else q->map[y] = coded;
+        for (uint32_t k = 0; k < old[i].n_out && !st; k++) st = code_result(q, old[i].out[k]);
     }
     return st;
 }

@@ -143,10 +143,13 @@ static precis_status start(precis_net_quant *q)
     if (!st) st = pcs_net_settle_called(q);
     if (!st) st = pcs_net_floats_known(q);
     if (!st) st = pcs_net_decide(q);
-    for (size_t i = 0; i < q->n_nodes && !st && q->o.strict; i++)
-        if (q->nodes[i].state == PCS_NODE_FLOAT && (q->mode == PCS_NET_STATIC || q->g->nodes[i].op->weight))
+    for (size_t i = 0; i < q->n_nodes && !st && q->o.strict; i++) {
+        const pcs_net_node *n = &q->nodes[i];
+        const bool stays = n->state == PCS_NODE_FLOAT && (q->mode == PCS_NET_STATIC || q->g->nodes[i].op->weight);
+        if (stays || (n->state == PCS_NODE_WHOLE && n->why)) /* or in part, with weights alone in codes */
             st = pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "node %s (%s) stays in float: %s", q->names[i], q->ops[i],
-                          q->nodes[i].why);
+                          n->why);
+    }
     return st ? st : pcs_net_observe(q);
 }
 

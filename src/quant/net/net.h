@@ -19,7 +19,8 @@ typedef enum {
     PCS_CODES_BOTH,     /* codes times codes, where both operands have them */
     PCS_CODES_OWN,      /* where its operands have codes; its result has a range of its own */
     PCS_CODES_SHARE,    /* moves codes as they are: its result has its operand's range */
-    PCS_CODES_CLAMP     /* holds numbers within bounds, as codes do by themselves */
+    PCS_CODES_CLAMP,    /* holds numbers within bounds, as codes do by themselves */
+    PCS_CODES_STORED    /* its weights are stored as codes; it reads, multiplies and gives numbers */
 } pcs_code_place_kind;
 
 typedef struct pcs_code_place {
@@ -58,7 +59,7 @@ typedef struct pcs_net_gram pcs_net_gram;
 typedef struct pcs_net_node {
     pcs_net_state state;
     pcs_code_place_kind kind;
-    const char *why;      /* of a node that stays in float */
+    const char *why;      /* of a node that stays in float, or of which weights alone become codes */
     char method[120];
     int32_t fused_into;   /* node; -1 */
     precis_value result;  /* after what is fused into it */
@@ -108,6 +109,8 @@ struct precis_net_quant {
 
 /* What the engine that the options name has kernels for (backends.def): options left open take its first choices. */
 precis_status pcs_net_backend(precis_net_quant *q);
+/* Does it decode weights that are stored as codes, and multiply numbers by them? Without an engine: yes. */
+bool pcs_net_backend_decodes(const precis_net_quant *q);
 /* Fusions: passes.def, and forms that have integer counterparts. */
 precis_status pcs_net_prepare(precis_net_quant *q);
 precis_status pcs_net_decide(precis_net_quant *q);
@@ -144,7 +147,7 @@ bool pcs_net_sum_fits(const precis_net_quant *q, const pcs_node *n);
 /* Weights of a node as from_codes of a constant, and its bias as from_codes of I32 sums at s_x * s_w. x: the parameters
  * of its input, NULL: it has none. */
 precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value);
-/* A recurrent node with constant weights: they alone are stored, where there is no calibration. */
+/* A recurrent node with constant weights: they alone are stored, by row. */
 bool pcs_net_is_recurrent(const precis_graph *g, const pcs_node *n);
 precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *n);
 /* Scales of w [ways, rows, k], one for each row; the caller frees them. */

@@ -23,11 +23,14 @@ bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight 
     return true;
 }
 
-extern const pcs_op pcs_op_recurrent;
-
 bool pcs_net_is_recurrent(const precis_graph *g, const pcs_node *n)
 {
     return n->op == &pcs_op_recurrent && is_float_constant(g, n->in[1]) && is_float_constant(g, n->in[2]);
+}
+
+static pcs_code_place_kind by_recurrence(const precis_graph *g, const pcs_node *n)
+{
+    return pcs_net_is_recurrent(g, n) ? PCS_CODES_STORED : PCS_CODES_FLOAT;
 }
 
 static pcs_code_place_kind by_weight(const precis_graph *g, const pcs_node *n)

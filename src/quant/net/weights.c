@@ -188,27 +188,27 @@ static precis_value decoded_weights(precis_net_quant *q, const char *name, preci
     return precis_graph_node(q->g, text, "from_codes", NULL, 3, (const precis_value[]){ codes, s, z });
 }
 
-static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const layout *l, const pcs_qparams *p,
-                                 const int32_t *chosen, uint32_t axis)
-{
-    const size_t n = (size_t)(l->outer * l->channels * l->inner);
-    void *codes = pcs_alloc(q->ctx, n + 1, pcs_dtype_bytes(q->weight_type));
-    char text[160];
-    if (!codes) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
-    for (size_t i = 0; i < n; i++) set_code(q->weight_type, codes, i, chosen[i]);
-    snprintf(text, sizeof text, "%.100s_quantized", w->name);
-    const precis_value v = pcs_net_constant(q, text, q->weight_type, w->dims, w->shape, codes);
-    pcs_free(q->ctx, codes);
-    const uint32_t dims = l->by_channel ? w->dims : 0;
-    return decoded_weights(q, w->name, v, scales_of(q, w->name, p, l->channels, dims, axis),
-                           zeros_of(q, w->name, q->weight_type, l->channels, dims, axis));
-}
-
 /* Codes of weights as they lie, and what they mean by channel. */
 typedef struct {
     const int32_t *codes;
     const pcs_qparams *p;
 } stored;
+
+static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const layout *l, const stored *s,
+                                 uint32_t axis)
+{
+    const size_t n = (size_t)(l->outer * l->channels * l->inner);
+    void *codes = pcs_alloc(q->ctx, n + 1, pcs_dtype_bytes(q->weight_type));
+    char text[160];
+    if (!codes) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
+    for (size_t i = 0; i < n; i++) set_code(q->weight_type, codes, i, s->codes[i]);
+    snprintf(text, sizeof text, "%.100s_quantized", w->name);
+    const precis_value v = pcs_net_constant(q, text, q->weight_type, w->dims, w->shape, codes);
+    pcs_free(q->ctx, codes);
+    const uint32_t dims = l->by_channel ? w->dims : 0;
+    return decoded_weights(q, w->name, v, scales_of(q, w->name, s->p, l->channels, dims, axis),
+                           zeros_of(q, w->name, q->weight_type, l->channels, dims, axis));
+}
 
 /* The mean over the calibration of what wrong weights add to each channel: sum of (w - w') times the mean of the
  * input's channel (Nagel et al. 2019, section 4.2, with measured means). Exact but at borders that are padded. */
@@ -295,7 +295,8 @@ static precis_status replace(precis_net_quant *q, pcs_node *n, uint32_t input, p
 bool pcs_net_by_channel(const precis_net_quant *q, const pcs_node *n)
 {
     pcs_net_weight f;
-    const bool batches = !n->op->weight && pcs_net_weight_of(q->g, n, &f) && q->g->values[n->in[f.input]].dims > 2;
+    const bool batches = !n->op->weight && !pcs_net_is_recurrent(q->g, n) && pcs_net_weight_of(q->g, n, &f) &&
+                         q->g->values[n->in[f.input]].dims > 2;
     return q->per_channel && (q->mode == PCS_NET_WEIGHTS || !batches);
 }
 
@@ -323,8 +324,9 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
         q->nodes[at].weight_raised = make_room(q, &l, biases, x->scale, p);
     int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
     if (!st && !codes) st = PRECIS_ENOMEM;
-    if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, codes, f.axis));
-    if (!st && x && fits) st = store_bias(q, n, &l, &(const stored){ codes, p }, x, x_value);
+    const stored s = { codes, p };
+    if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, &s, f.axis));
+    if (!st && x && fits) st = store_bias(q, n, &l, &s, x, x_value);
     pcs_free(q->ctx, codes);
     pcs_free(q->ctx, p);
     return st;
@@ -356,7 +358,7 @@ precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *
         st = pcs_net_row_scales(q, &w, &p);
         int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
         if (!st && !codes) st = PRECIS_ENOMEM;
-        if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, p, codes, 1));
+        if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, &(const stored){ codes, p }, 1));
         pcs_free(q->ctx, codes);
         pcs_free(q->ctx, p);
     }

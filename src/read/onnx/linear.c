@@ -205,9 +205,22 @@ void pcs_raise_to_codes(pcs_onnx_node *n)
                           from, s, z);
 }
 
+/* Are constant codes of 32 bits such of 8? Those are what engines must not take for codes of a net in integers
+ * (write/onnx/codes.c). Sums of a bias, which are a vector, are none. */
+static bool is_wide(pcs_onnx_node *n, precis_value x)
+{
+    const pcs_value *v = pcs_of(n, x);
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < v->dims; i++) count *= (uint64_t)v->shape[i];
+    const int32_t *codes = v->dtype == PCS_I32 && v->dims > 1 ? pcs_value_elements(v, PCS_I32, count) : NULL;
+    uint64_t fit = 0;
+    while (codes && fit < count && codes[fit] >= -128 && codes[fit] <= 127) fit++;
+    return codes && count && fit == count;
+}
+
 void pcs_raise_from_codes(pcs_onnx_node *n)
 {
-    const precis_value x = pcs_in(n, 0);
+    precis_value x = pcs_in(n, 0);
     precis_value s = pcs_scale_of(n, 1), z = pcs_has(n, 2) ? n->in[2] : -1;
     const int64_t axis = pcs_attr_int(n, "axis", 1), block = pcs_attr_int(n, "block_size", 0),
                   type = pcs_attr_int(n, "output_dtype", 0);
@@ -220,6 +233,8 @@ void pcs_raise_from_codes(pcs_onnx_node *n)
         pcs_refuse(n, "gives data type %lld", (long long)type);
         return;
     }
+    if (z < 0 && is_wide(n, x)) x = pcs_as(n, x, PCS_I8);
+    if (x < 0) return;
     const pcs_value v = *pcs_of(n, x);
     if (z < 0) z = zeros(n, s, v.dtype);
     s = along(n, s, &v, axis, block);

@@ -102,6 +102,7 @@ static precis_value state_of(pcs_onnx_node *n, uint32_t i, bool first, const int
 typedef struct {
     precis_value w, r, scales[4];
     bool dynamic;
+    uint32_t own; /* of the nodes that are made: the one that multiplies, by the name that the file has for all */
 } weights;
 
 /* What all of them read. in[6] and in[7] are an LSTM's. */
@@ -148,8 +149,11 @@ static void raise_recurrent(pcs_onnx_node *n, const char *kind, const weights *f
     };
     const uint32_t count = lstm ? 8 : 6;
     memcpy(in + count, from->scales, sizeof from->scales);
+    const uint32_t made = n->made;
+    n->made = from->own;
     const precis_value y = pcs_make(n, from->dynamic ? "dynamic_recurrent" : "recurrent", attrs,
                                     count + (from->dynamic ? 4 : 0), in);
+    n->made = made;
     if (y < 0) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
     if (n->n_out > 0) n->out[0] = pcs_as(n, first ? pcs_permuted(n, y, 4, back_y) : y, d);
@@ -160,7 +164,9 @@ static void raise_recurrent(pcs_onnx_node *n, const char *kind, const weights *f
 void pcs_raise_recurrent(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
-    const weights from = { .w = pcs_f32(n, pcs_weight_in(n, 1)), .r = pcs_f32(n, pcs_weight_in(n, 2)) };
+    weights from = { .own = n->made++ };
+    from.w = pcs_f32(n, pcs_weight_in(n, 1));
+    from.r = pcs_f32(n, pcs_weight_in(n, 2));
     raise_recurrent(n, n->row->with, &from, at);
 }
 
@@ -169,9 +175,10 @@ void pcs_raise_recurrent(pcs_onnx_node *n)
 void pcs_raise_dynamic_lstm(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
+    const uint32_t own = n->made++;
     const precis_value w = pcs_in(n, 1), r = pcs_in(n, 2), of_w = pcs_f32(n, pcs_scale_of(n, 8)), zero_w = pcs_in(n, 9),
                        of_r = pcs_f32(n, pcs_scale_of(n, 10)), zero_r = pcs_in(n, 11);
-    const weights from = { w, r, { of_w, zero_w, of_r, zero_r }, true };
+    const weights from = { w, r, { of_w, zero_w, of_r, zero_r }, true, own };
     if (from.w < 0 || from.r < 0) return;
     for (int i = 0; i < 4; i++)
         if (from.scales[i] < 0) return;
@@ -182,9 +189,10 @@ void pcs_raise_dynamic_lstm(pcs_onnx_node *n)
 void pcs_raise_dynamic_gru(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 0, 0 };
+    const uint32_t own = n->made++;
     const precis_value w = pcs_in(n, 1), r = pcs_in(n, 2), of_w = pcs_f32(n, pcs_scale_of(n, 6)),
                        of_r = pcs_f32(n, pcs_scale_of(n, 7)), zero = pcs_numbers(n, PCS_I8, 0);
-    const weights from = { w, r, { of_w, zero, of_r, zero }, true };
+    const weights from = { w, r, { of_w, zero, of_r, zero }, true, own };
     if (w < 0 || r < 0 || of_w < 0 || of_r < 0) return;
     raise_recurrent(n, n->row->with, &from, at);
 }

@@ -20,16 +20,26 @@ uint64_t pcs_c_recurrent_room(const pcs_c_file *w, const pcs_node *n)
 /* [ways, rows, k] as members of the struct: numbers, or codes with a scale for each row of each way. */
 typedef struct { const char *numbers, *codes, *scales; } stored;
 
+/* n codes of 8 bits around zero: those without a sign lie around 128. */
+static const int8_t *signed_codes(pcs_c_file *w, precis_value v, uint64_t n)
+{
+    const uint8_t *codes = pcs_c_data(w, v);
+    const bool moved = pcs_cv(w, v)->dtype == PCS_U8;
+    int8_t *to = codes ? pcs_arena_alloc(&w->arena, n + 1, 1) : NULL;
+    for (uint64_t i = 0; to && i < n; i++) to[i] = (int8_t)(codes[i] ^ (moved ? 128 : 0));
+    return to;
+}
+
 /* The scales of codes of 8 bits, one for all, for each row, or for each row of each way, that give these numbers; how
  * many, 0: the numbers are not so stored. */
 static uint64_t scales_of(pcs_c_file *w, precis_value v, const float *data, const int8_t **codes, const float **scale)
 {
     const pcs_node *n = pcs_c_maker(w, v);
-    if (!n || n->op != &pcs_op_from_codes || pcs_cv(w, n->in[0])->dtype != PCS_I8) return 0;
+    if (!n || n->op != &pcs_op_from_codes || !pcs_dtype_byte(pcs_cv(w, n->in[0])->dtype)) return 0;
     const pcs_value *s = pcs_cv(w, n->in[1]), *x = pcs_cv(w, v);
     const uint64_t count = pcs_c_count(s), rows = (uint64_t)(x->shape[0] * x->shape[1]), k = (uint64_t)x->shape[2];
     if (s->dtype != PCS_F32 || !count || rows % count) return 0;
-    *codes = pcs_c_data(w, n->in[0]);
+    *codes = signed_codes(w, n->in[0], rows * k);
     *scale = *codes ? pcs_c_data(w, n->in[1]) : NULL;
     for (uint64_t i = 0; *scale && i < rows * k; i++)
         if (data[i] != (float)(*codes)[i] * (*scale)[i / k % count]) return 0;

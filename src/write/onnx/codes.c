@@ -2,6 +2,8 @@
  * written as a vector with its axis, as ONNX has them. */
 #include "write/onnx/functions.h"
 
+extern const pcs_op pcs_op_recurrent, pcs_op_to_codes, pcs_op_from_codes;
+
 enum { TO, SATURATE, AXIS, BLOCK };
 
 /* The dimension that scales stand along; dims of x: there is one scale for all. */
@@ -71,6 +73,38 @@ static codes_attrs attrs_of(const pcs_node *n, bool saturates, uint32_t axis, bo
     return a;
 }
 
+/* Does the node multiply codes of 16 bits, or is it recurrent? */
+static bool is_apart(const pcs_lowering *w, const pcs_node *m)
+{
+    const pcs_node *x = m->n_in ? pcs_maker(w, m->in[0]) : NULL;
+    if (m->op == &pcs_op_recurrent) return true;
+    return x && x->op == &pcs_op_from_codes && pcs_dtype_bits(pcs_v(w, x->in[0])->dtype) == 16;
+}
+
+/* Weights that engines must not take for a part of a net in integers of 8 bits because they are stored in 8, in a net
+ * that has codes of activations. OpenVINO keeps those of a recurrent node so, and refuses it for weights that are no
+ * constants (and computes nonsense where they have zero points); onnxruntime multiplies them by codes of 8 bits that it
+ * makes of those of 16 (MatMulNBits). So they are cast to 32 bits before they are decoded, which engines do while they
+ * load the file, and which is undone when it is read here. */
+static bool is_kept_apart(const pcs_lowering *w, const pcs_node *n)
+{
+    bool reads = false, coded = false;
+    if (pcs_v(w, n->in[0])->dtype != PCS_I8 || !pcs_value_is_known(pcs_v(w, n->in[0]))) return false;
+    for (size_t i = 0; i < w->g->n_nodes; i++) {
+        const pcs_node *m = &w->g->nodes[i];
+        coded = coded || m->op == &pcs_op_to_codes;
+        for (uint32_t k = 1; k < m->n_in; k++) reads = reads || (m->in[k] == n->out[0] && is_apart(w, m));
+    }
+    return reads && coded;
+}
+
+static const char *cast_before(pcs_lowering *w, const pcs_node *n)
+{
+    const precis_attr to[] = { precis_attr_int("to", pcs_onnx_type(PCS_I32)), { 0 } };
+    const char *codes = pcs_name(w, n->in[0]);
+    return codes ? pcs_emit_one(w, "Cast", codes, 1, &codes, to) : NULL;
+}
+
 precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
 {
     const bool to = row->onnx[0] == 'Q';
@@ -88,13 +122,14 @@ precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lowe
     if (!one && !block && axis_of(x, z) == x->dims && !all_zero(z))
         return pcs_cannot(w, n, "it has one zero point for many scales");
     const bool spread = !one && !block && axis_of(x, z) != axis; /* one zero for all scales: it is left out */
-    const bool left_out = (codes == PCS_I32 || spread) && all_zero(z);
+    const bool wide = !to && !block && all_zero(z) && is_kept_apart(w, n);
+    const bool left_out = (codes == PCS_I32 || spread || wide) && all_zero(z);
     const codes_attrs a = attrs_of(n, to && !pcs_dtype_whole(codes), axis, one);
     if (left_out && to && codes != PCS_U8) return pcs_cannot(w, n, "its zero point says no type");
     const char *zero = left_out ? "" : block ? pcs_name(w, n->in[2]) : flat(w, n->in[2], one);
     return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
                                          .name = n->name,
-                                         .in = { pcs_name(w, n->in[0]),
+                                         .in = { wide ? cast_before(w, n) : pcs_name(w, n->in[0]),
                                                  block ? pcs_name(w, n->in[1]) : flat(w, n->in[1], one), zero },
                                          .n_in = left_out ? 2 : 3,
                                          .out = { pcs_result_name(w, n->out[0]) },
