@@ -26,12 +26,32 @@ def write(folder, name, data):
         f.write(data)
 
 
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
 def png(width, height, pixels, claims=None):
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     rows = b"".join(b"\0" + bytes(pixels[y * width * 3:(y + 1) * width * 3]) for y in range(height))
     head = struct.pack(">IIBBBBB", *(claims or (width, height)), 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def png_as(way, width, height, pixels):
+    """The same picture with a fourth channel, with 16 bits, with a gamma, or with a color that is none."""
+    rows, color, bits, more = b"", 2, 8, b""
+    for y in range(height):
+        row = [tuple(pixels[3 * i:3 * i + 3]) for i in range(y * width, (y + 1) * width)]
+        if way == "alpha":
+            row, color = [p + (37 * i % 256,) for i, p in enumerate(row)], 6
+        rows += b"\0" + bytes(c for p in row for c in (p if way != "deep" else [b for v in p for b in (v, v)]))
+    if way == "deep":
+        bits = 16
+    if way == "gamma":
+        more = chunk(b"gAMA", struct.pack(">I", 100000))
+    if way == "key":
+        more = chunk(b"tRNS", struct.pack(">3H", *pixels[:3]))
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + more + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def linear(batch, w):
@@ -165,6 +185,15 @@ def make(folder):
     for k, (width, height, pixels) in enumerate(IMAGES):
         os.makedirs(os.path.join(folder, "images", "cat" if k < 3 else "dog"), exist_ok=True)
         w(os.path.join("images", "cat" if k < 3 else "dog", f"{k}.png"), png(width, height, pixels))
+    width, height, pixels = IMAGES[0]
+    for way in "alpha", "deep", "gamma", "key":
+        os.makedirs(os.path.join(folder, "as_" + way), exist_ok=True)
+        w(f"as_{way}/0.png", png_as(way, width, height, pixels))
+    planes = [pixels[3 * i + c] / 255 for c in range(3) for i in range(width * height)]
+    port = lambda name: o.port(name, o.F32, ["N", 3, height, width])
+    w("handed.onnx", o.model(o.graph([o.node("Identity", ["x"], ["y"])], [port("x")], [port("y")])))
+    w("picture.onnx", o.model(o.graph([o.node("Mul", ["x", "none"], ["m"]), o.node("Add", ["m", "c"], ["y"])], [port("x")], [port("y")],
+                                      [o.floats("none", [], [0.0]), o.floats("c", [1, 3, height, width], planes)])))
     w("bomb.png", png(6, 4, IMAGES[0][2], (16000, 16000)))
     w("broken.png", png(6, 4, IMAGES[0][2])[:-20])
     w("mean.onnx", o.model(o.graph([o.node("GlobalAveragePool", ["x"], ["m"]), o.node("Flatten", ["m"], ["y"])],

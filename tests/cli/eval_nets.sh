@@ -129,6 +129,10 @@ if "$precis" eval "$f/mean.onnx" --data "$f/images" --resize 4x4 >/dev/null 2>"$
     has err "has 37 labels, there are 4 samples"
     eval_net 0 mean --data "$f/images" --resize 4 --crop 4 --mean 0.5 --std 0.25,0.5,1
     json "j['n'] == 4 and j['accuracy'] is not None" # cat and dog are labels
+    for way in alpha deep gamma key; do # colors as they stand: none of these changes one
+        eval_net 0 handed --against "$f/picture.onnx" --data "$f/as_$way"
+        json "j['identical']"
+    done
     eval_net 2 mean --data "$f/images"
     has err "images/cat/0.png is F32 \[3, 4, 6\], the net takes F32 \[?, 3, 4, 4\]"
     eval_net 2 mean --data "$f/images" --crop 5

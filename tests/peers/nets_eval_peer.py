@@ -151,10 +151,13 @@ def pictures():
     mean, std = np.array([.485, .456, .406]), np.array([.229, .224, .225])
     for k, (h, w, kind, mode) in enumerate([(97, 143, "png", "RGB"), (300, 211, "png", "RGB"), (64, 64, "jpg", "RGB"),
                                             (120, 90, "png", "L"), (75, 130, "png", "RGBA"), (333, 250, "jpg", "L"),
-                                            (50, 51, "png", "P")]):
+                                            (50, 51, "png", "P"), (81, 77, "jpg", "CMYK"), (90, 120, "png", "LA"),
+                                            (64, 90, "png", "alpha")]):
         folder = at(f"pictures{k}")
         os.makedirs(folder)
-        image = Image.fromarray(smooth(h, w)).convert(mode if mode != "RGBA" else "RGB")
+        image = Image.fromarray(smooth(h, w)).convert(mode if mode not in ("RGBA", "alpha") else "RGB")
+        if mode == "alpha":
+            image.putalpha(Image.fromarray(rng.integers(0, 256, (h, w)).astype(np.uint8)))
         if mode == "P":
             image = image.convert("RGB").quantize(40)
         image.save(os.path.join(folder, "0." + kind), quality=83)
