@@ -54,6 +54,17 @@ def png_as(way, width, height, pixels):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + more + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+def crossed():
+    """Results that are called as other nodes, and an output that has codes."""
+    own = random.Random(5)
+    f = lambda name, *shape: o.floats(name, list(shape), [own.gauss(0, .5) for _ in range(math.prod(shape))])
+    nodes = [o.node("MatMul", ["x", "w"], ["first"], name="a"), o.node("Sigmoid", ["first"], ["a"], name="s"),
+             o.node("MatMul", ["a", "v"], ["s"], name="b"), o.node("LeakyRelu", ["s"], ["b"], name="c", alpha=.1),
+             o.node("MatMul", ["b", "u"], ["y"], name="d")]
+    return o.model(o.graph(nodes, [o.port("x", o.F32, ["N", IN])], [o.port("y", o.F32, ["N", OUT]), o.port("b", o.F32, ["N", 8])],
+                           [f("w", IN, 8), f("v", 8, 8), f("u", 8, OUT)]))
+
+
 def linear(batch, w):
     return o.model(o.graph([o.node("MatMul", ["x", "w"], ["y"])], [o.port("x", o.F32, [batch, IN])],
                            [o.port("y", o.F32, [batch, OUT])], [o.floats("w", [IN, OUT], flat(w))]))
@@ -185,6 +196,7 @@ def make(folder):
     for k, (width, height, pixels) in enumerate(IMAGES):
         os.makedirs(os.path.join(folder, "images", "cat" if k < 3 else "dog"), exist_ok=True)
         w(os.path.join("images", "cat" if k < 3 else "dog", f"{k}.png"), png(width, height, pixels))
+    w("crossed.onnx", crossed())
     width, height, pixels = IMAGES[0]
     for way in "alpha", "deep", "gamma", "key":
         os.makedirs(os.path.join(folder, "as_" + way), exist_ok=True)

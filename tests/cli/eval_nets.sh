@@ -63,6 +63,11 @@ for way in "static --static --calib $f/x.npy" "dynamic --dynamic" "weights --wei
     eval_net 0 "folded_${way%% *}" --against "$f/folded.onnx" --data "$f/x.npy" --nodes
     figures "folded_${way%% *}"
 done
+# A result that is called as another node is matched with what its own node gives; an output's codes are its own.
+expect 0 "$precis" quant "$f/crossed.onnx" --static --calib "$f/x.npy" --no-speed -o "$f/q_crossed.onnx"
+eval_net 0 q_crossed --against "$f/crossed.onnx" --data "$f/x.npy" --nodes
+json "len(j['nodes']) == 6 and all(n['added_db'] is None or n['added_db'] > 30 for n in j['nodes'])"
+json "all(n['cause'] != 'weights' for n in j['nodes'] if n['name'] == 'b' and 'cause' in n)"
 eval_net 2 good --data "$f/x.npy" --nodes
 eval_net 2 good --against "$f/deep.onnx" --data "$f/x.npy" --labels "$f/y.npy" --nodes
 

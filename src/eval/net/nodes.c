@@ -49,6 +49,7 @@ static precis_value find_node(const pcs_netfile_graph *q, const precis_graph *f,
     const char *node = node_name(f, v);
     for (size_t i = q->n_names; node && i-- > 0;) {
         const precis_value x = q->names[i].value;
+        if (named && q->graph->values[x].output) continue; /* outputs have names that are kept */
         const char *own = named ? q->names[i].name : node_name(q->graph, x);
         if (own && !strcmp(own, node) && place(q->graph, x) == place(f, v)) return x;
     }
@@ -59,6 +60,21 @@ static precis_value find_any(const pcs_netfile_graph *q, const precis_graph *f, 
 {
     const precis_value x = find_node(q, f, v, true);
     return x < 0 ? find_node(q, f, v, false) : x;
+}
+
+/* The value of that name, but where the net has v as its node is called, and the name means another node: a file may
+ * call the result of one node as it calls another node, and files of precis call values as their nodes. */
+static precis_value find_named(const pcs_netfile_graph *q, const precis_graph *f, precis_value v, const char *name)
+{
+    const precis_value x = find(q, name);
+    const char *made = x < 0 ? NULL : node_name(q->graph, x), *own = node_name(f, v);
+    if (!made || !own || !strcmp(made, own)) return x;
+    for (size_t i = 0; i < f->n_nodes; i++)
+        if (!strcmp(f->nodes[i].name, made)) {
+            const precis_value other = find_any(q, f, v);
+            return other < 0 ? x : other;
+        }
+    return x;
 }
 
 /* What reads a value, by its op; -1: nothing does. */
@@ -151,10 +167,20 @@ static precis_status open_pair(precis_node_errors *e, pcs_node_pair *p)
     return st;
 }
 
+/* An output in codes is called as it comes out of them: the value before. */
+static precis_value before_codes(const precis_graph *g, precis_value v)
+{
+    const pcs_node *from = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
+    if (!from || from->op != &pcs_op_from_codes || g->values[from->in[0]].node < 0) return v;
+    const pcs_node *to = &g->nodes[g->values[from->in[0]].node];
+    return to->op == &pcs_op_to_codes ? to->in[0] : v;
+}
+
 /* A value of the reference, and what it is in the net; nothing where the net has none such. */
 static precis_status pair_up(precis_node_errors *e, const char *name, precis_value f, precis_value q, long input)
 {
     const precis_graph *gf = e->f.graph.graph, *gq = e->q.graph.graph;
+    if (q >= 0 && input < 0) q = before_codes(gq, q);
     if (q < 0 || gf->values[f].dtype != PCS_F32 || gq->values[q].dtype != PCS_F32) return PRECIS_OK;
     if (count_of(e->f.program, f) != count_of(e->q.program, q)) return PRECIS_OK;
     pcs_node_pair p = { .own = f, .f = f, .q = q, .d = q, .input = input };
@@ -206,7 +232,7 @@ static precis_status match_nodes(precis_node_errors *e)
             const precis_value v = f->names[i].value;
             if (f->graph->values[v].node < 0) continue;
             st = pair_up(e, f->names[i].name, v,
-                         by ? find_node(q, f->graph, v, by == 1) : find(q, f->names[i].name), -1);
+                         by ? find_node(q, f->graph, v, by == 1) : find_named(q, f->graph, v, f->names[i].name), -1);
         }
     if (e->n) qsort(e->pairs, e->n, sizeof *e->pairs, by_step);
     if (!st && !e->n)
