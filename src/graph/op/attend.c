@@ -136,8 +136,9 @@ static const float *mask_row(const attend_sizes *z, size_t batch, size_t query)
     return (const float *)z->c->in[3].data + at;
 }
 
-/* Scores as weights: the steps of mul, div, add and normalize. */
-static void weigh_scores(const attend_sizes *z, size_t batch, size_t query, float *s)
+/* Scores with their factors and the mask: the steps of mul, div and add. False: the query sees nothing, and its weights
+ * are zeros. */
+static bool mask_scores(const attend_sizes *z, size_t batch, size_t query, float *s)
 {
     const float scale = (float)z->c->attr[SCALE].real, over = (float)z->c->attr[OVER].real;
     const size_t n = z->keys;
@@ -146,18 +147,31 @@ static void weigh_scores(const attend_sizes *z, size_t batch, size_t query, floa
     if (z->c->n_in > 3) {
         const float *m = mask_row(z, batch, query);
         const int64_t step = z->mask[z->c->attr[BATCH].n + 1];
-        for (size_t i = 0; i < n; i++) s[i] += m[(int64_t)i * step];
+        if (step == 1)
+            for (size_t i = 0; i < n; i++) s[i] += m[i];
+        else
+            for (size_t i = 0; i < n; i++) s[i] += m[(int64_t)i * step];
     }
+    if (!z->c->attr[SAFE].integer) return true;
     float top = s[0];
-    double sum = 0;
     for (size_t i = 1; i < n; i++) top = s[i] > top || s[i] != s[i] ? s[i] : top;
-    if (z->c->attr[SAFE].integer && top == -PCS_INFINITY) {
-        memset(s, 0, n * sizeof *s);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) s[i] = pcs_expf((float)((double)s[i] - (double)top));
-    for (size_t i = 0; i < n; i++) sum += (double)s[i];
-    for (size_t i = 0; i < n; i++) s[i] = (float)((double)s[i] / sum);
+    if (top == -PCS_INFINITY) memset(s, 0, n * sizeof *s);
+    return top != -PCS_INFINITY;
+}
+
+static void softmax(const attend_sizes *z, float *s, size_t rows)
+{
+    z->c->kernels->softmax_rows(&(pcs_rows_args){ .x = s, .y = s, .rows = rows, .n = z->keys });
+}
+
+/* Scores of m queries from `first` on as weights: all together where their rows lie side by side. */
+static void weigh_scores(const attend_sizes *z, size_t batch, size_t first, size_t m, float *s)
+{
+    const size_t step = z->key_panels * 16;
+    const bool together = step == z->keys && !z->c->attr[SAFE].integer;
+    for (size_t r = 0; r < m; r++)
+        if (mask_scores(z, batch, first + r, s + r * step) && !together) softmax(z, s + r * step, 1);
+    if (together) softmax(z, s, m);
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -179,7 +193,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         }
         const float *q = (const float *)c->in[0].data + (batch * z.queries + first) * z.e;
         by_panels(&z, (attend_rows){ q, z.e, z.e, m }, w.k, z.key_panels, w.score);
-        for (size_t r = 0; r < m; r++) weigh_scores(&z, batch, first + r, w.score + r * z.key_panels * 16);
+        weigh_scores(&z, batch, first, m, w.score);
         by_panels(&z, (attend_rows){ w.score, z.key_panels * 16, z.keys, m }, w.v, z.value_panels, w.tile);
         float *y = (float *)c->out[0].data + (batch * z.queries + first) * z.width;
         for (size_t r = 0; r < m; r++)
