@@ -65,6 +65,7 @@ test-arm: all
 test-mcu: all
 	@PRECIS_MCU=required sh tests/cli/c_file.sh $(BUILD)/precis .
 	@PRECIS_MCU=required sh tests/cli/c_recurrent.sh $(BUILD)/precis .
+	@PRECIS_MCU=required sh tests/cli/c_functions.sh $(BUILD)/precis .
 
 # The same bytes from gcc and clang, -O0 to -O3, every instruction set, any number of threads.
 test-bytes: bootstrap

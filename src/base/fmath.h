@@ -34,7 +34,7 @@ static inline float pcs_tanhf(float x) { return 1.0f - 2.0f / (1.0f + pcs_expf(2
 static inline double pcs_exp(double x)
 {
     if (x != x) return x;
-    if (x > 709.0) return (double)pcs_bits_f32(0x7f800000);
+    if (x > 709.78271289338397) return (double)pcs_bits_f32(0x7f800000);
     if (x < -745.0) return 0.0;
     const double t = x * 1.4426950408889634 + 6755399441055744.0, n = t - 6755399441055744.0;
     const double r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
@@ -42,6 +42,7 @@ static inline double pcs_exp(double x)
     for (int i = 16; i > 0; i--) p = p * r / i + 1.0;
     int k = (int)n;
     while (k < -1000) p *= 0x1p-500, k += 500;
+    if (k > 1000) p *= 0x1p500, k -= 500;
     uint64_t u;
     double two;
     u = (uint64_t)(k + 1023) << 52;
@@ -67,23 +68,35 @@ static inline double pcs_log(double x)
 
 static inline double pcs_pow(double x, double y) { return pcs_exp(y * pcs_log(x)); }
 
-/* Sine and cosine: reduction by pi/2 in three parts, then Taylor. Exact to a few units in the last place for
- * 0 <= x < 2^20, to 1e-6 up to 2^31; anything else, for which the quadrant is not known, gives NaN. */
+/* Quarters of a turn in x, of which the last two bits count, and what is left of it (quarter.c): x is finite, from 2^20
+ * on. */
+unsigned pcs_quarter(double x, double *rest);
+
+/* Sine and cosine, to a few units in the last place: reduction by pi/2 in three parts (from 2^20 on by pcs_quarter),
+ * then Taylor. What is infinite gives NaN. */
 static inline void pcs_sincos(double x, double *s, double *c)
 {
-    if (!(x >= 0 && x < 0x1p31)) {
+    const double a = __builtin_fabs(x);
+    if (!(a < __builtin_inf())) {
         *s = *c = __builtin_nan("");
         return;
     }
-    const double t = x * 0.63661977236758134308 + 6755399441055744.0, n = t - 6755399441055744.0;
-    const double most = (x - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11;
-    const double r = most - n * 2.02226624879595063154e-21, z = r * r;
+    double r;
+    unsigned q;
+    if (a < 0x1p20) {
+        const double t = a * 0.63661977236758134308 + 6755399441055744.0, n = t - 6755399441055744.0;
+        const double most = (a - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11;
+        r = most - n * 2.02226624879595063154e-21;
+        q = (unsigned)n;
+    } else q = pcs_quarter(a, &r);
+    const double z = r * r;
     double sn = 0.0, cs = 0.0;
     for (int i = 19; i >= 1; i -= 2) sn = 1.0 - sn * z / ((i + 1) * (i + 2.0));
     for (int i = 18; i >= 0; i -= 2) cs = 1.0 - cs * z / ((i + 1) * (i + 2.0));
     sn *= r;
-    const long q = (long)n & 3;
-    *s = q == 0 ? sn : q == 1 ? cs : q == 2 ? -sn : -cs;
+    q &= 3;
+    const double sine = q == 0 ? sn : q == 1 ? cs : q == 2 ? -sn : -cs;
+    *s = x < 0 ? -sine : sine;
     *c = q == 0 ? cs : q == 1 ? -sn : q == 2 ? -cs : sn;
 }
 

@@ -41,13 +41,13 @@ static inline double pcs_m_log1p(double x)
 static inline double pcs_m_sin(double x)
 {
     double s, c;
-    pcs_sincos(pcs_abs_(x), &s, &c);
-    return x < 0 ? -s : x == 0 ? x : s;
+    pcs_sincos(x, &s, &c);
+    return x == 0 ? x : s;
 }
 static inline double pcs_m_cos(double x)
 {
     double s, c;
-    pcs_sincos(pcs_abs_(x), &s, &c);
+    pcs_sincos(x, &s, &c);
     return c;
 }
 static inline double pcs_m_tan(double x) { return pcs_m_sin(x) / pcs_m_cos(x); }
@@ -78,15 +78,17 @@ static inline double pcs_m_acos(double x)
     if (x == -1) return 3.14159265358979323846;
     return 2 * pcs_m_atan(__builtin_sqrt((1 - x) / (1 + x)));
 }
+/* From 700 on e^x may have no double where half of it has one. */
 static inline double pcs_m_sinh(double x)
 {
-    const double e = pcs_m_expm1(pcs_abs_(x)), r = pcs_abs_(x) > 700 ? 0.5 * e : 0.5 * (e + e / (e + 1));
-    return x < 0 ? -r : r;
+    const double a = pcs_abs_(x), half = pcs_exp(0.5 * a), e = pcs_m_expm1(a);
+    const double r = a > 700 ? 0.5 * half * half : 0.5 * (e + e / (e + 1));
+    return x < 0 ? -r : x == 0 ? x : r;
 }
 static inline double pcs_m_cosh(double x)
 {
-    const double e = pcs_exp(pcs_abs_(x));
-    return 0.5 * (e + 1 / e);
+    const double a = pcs_abs_(x), half = pcs_exp(0.5 * a), e = pcs_exp(a);
+    return a > 700 ? 0.5 * half * half : 0.5 * (e + 1 / e);
 }
 static inline double pcs_m_tanh(double x)
 {
@@ -130,32 +132,36 @@ static inline double pcs_m_trunc(double x) { return x < 0 ? pcs_m_ceil(x) : pcs_
 /* The remainder of a truncated quotient, exact. */
 static inline double pcs_m_fmod(double a, double b)
 {
-    double x = pcs_abs_(a), y = pcs_abs_(b);
+    double x = pcs_abs_(a), y = pcs_abs_(b), s = y;
     if (!(x < PCS_INFINITY) || !(y > 0)) return PCS_NAN;
-    while (x >= y) {
-        double s = y;
-        while (s <= x * 0.5) s *= 2;
-        x -= s;
-    }
-    return a < 0 ? -x : x;
+    if (y == PCS_INFINITY) return a;
+    while (s <= x * 0.5) s *= 2;
+    for (; s >= y; s *= 0.5)
+        if (x >= s) x -= s;
+    return __builtin_copysign(x, a);
+}
+/* |x|^y where an operand is zero or infinite: zero, one or infinity. */
+static inline double pcs_m_pow_end(double x, double y)
+{
+    if (x == 1) return 1;
+    return (x > 1) == (y > 0) ? PCS_INFINITY : 0;
 }
 /* x to a whole power by squaring; else by logarithms, negative bases to whole powers alone. */
 static inline double pcs_m_pow(double x, double y)
 {
     if (y == 0 || x == 1) return 1;
     if (x != x || y != y) return PCS_NAN;
-    const bool whole = pcs_m_round(y) == y;
-    if (whole && pcs_abs_(y) <= 64) {
-        double r = 1, b = x;
-        for (unsigned n = (unsigned)pcs_abs_(y); n; n >>= 1, b *= b)
-            if (n & 1) r *= b;
-        return y < 0 ? 1 / r : r;
-    }
-    if (y == 0.5 && x >= 0) return __builtin_sqrt(x);
-    if (x < 0 && !whole) return PCS_NAN;
-    const bool odd = whole && pcs_abs_(y) < 0x1p53 && pcs_m_fmod(y, 2) != 0;
-    const double r = pcs_exp(y * pcs_m_log(pcs_abs_(x)));
-    return x < 0 && odd ? -r : r;
+    const double a = pcs_abs_(x), b = pcs_abs_(y);
+    const bool whole = pcs_m_round(y) == y, odd = whole && b < 0x1p53 && pcs_m_fmod(y, 2) != 0;
+    double r = 1, s = a;
+    if (a == 0 || a == PCS_INFINITY || b == PCS_INFINITY) r = pcs_m_pow_end(a, y);
+    else if (whole && b <= 64) {
+        for (unsigned n = (unsigned)b; n; n >>= 1, s *= s)
+            if (n & 1) r *= s;
+        if (y < 0) r = 1 / r;
+    } else if (x < 0 && !whole) return PCS_NAN;
+    else r = y == 0.5 ? __builtin_sqrt(a) : pcs_exp(y * pcs_m_log(a));
+    return odd ? __builtin_copysign(r, x) : r;
 }
 
 /* Of f32, without branches: for loops. */

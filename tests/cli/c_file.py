@@ -147,8 +147,8 @@ def nets(folder):
         for d in shape:
             each *= d
         open(os.path.join(folder, name + ".npy"), "wb").write(npy(noise((1 if name == "up" else 12) * each), [1 if name == "up" else 12] + shape))
-    cos = model(graph([node("Cos", ["x"], ["y"], name="the cosine")], [port("x", F32, ["N", 4])], [port("y", F32, ["N", 4])], []))
-    open(os.path.join(folder, "cos.onnx"), "wb").write(cos)
+    order = model(graph([node("TopK", ["x", "k"], ["y", ""], name="the largest")], [port("x", F32, ["N", 4])], [port("y", F32, ["N", 2])], [longs("k", [2])]))
+    open(os.path.join(folder, "order.onnx"), "wb").write(order)
     wide = model(graph([node("Relu", ["x"], ["y"], name="r")], [port("x", F32, ["N", "width"])], [port("y", F32, ["N", "width"])], []))
     open(os.path.join(folder, "wide.onnx"), "wb").write(wide)
 

@@ -86,8 +86,8 @@ has out "net_1___a_b_run"
 expect 0 cc -std=c99 $strict -c "$work/1 - a*b.c" -o "$work/odd.o"
 
 # What cannot be: by node or dimension, and nothing is written.
-expect 3 "$precis" convert "$f/cos.onnx" -o "$work/no.c"
-has err "the cosine (cos)"
+expect 3 "$precis" convert "$f/order.onnx" -o "$work/no.c"
+has err "the largest (top_k)"
 expect 3 "$precis" convert "$f/wide.onnx" -o "$work/no.c"
 has err "dimension width of input x has no size"
 expect 0 "$precis" quant "$f/small.onnx" --static --calib "$f/small.npy" -o "$work/qop.onnx" --qop --no-speed

@@ -1,6 +1,8 @@
 /* resize - ONNX's Resize: x at other sizes, one dimension after another. Inputs: x and, as constants, scales F32[dims]
  * and a region F32[2 * dims] (starts, then ends). Each place of the result has some elements of x and their weights:
  * computed in f64, as ONNX's reference has them; dimensions that stay as they are cost nothing. */
+#include "graph/op/resize.h"
+
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -156,6 +158,13 @@ static void fill(const pcs_call *c, uint32_t i, table *t)
         }
         for (int64_t k = 0; k < t->taps && sum != 0; k++) w[k] /= sum;
     }
+}
+
+int64_t pcs_resize_taps(const pcs_call *c, uint32_t i) { return stays(c, i) ? 0 : taps_of(c, i); }
+
+void pcs_resize_table(const pcs_call *c, uint32_t i, int64_t *first, double *weights, bool *outside)
+{
+    fill(c, i, &(table){ taps_of(c, i), first, weights, outside });
 }
 
 static size_t table_bytes(const pcs_call *c, uint32_t i)

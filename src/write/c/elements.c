@@ -48,13 +48,12 @@ precis_status pcs_c_from_codes(pcs_c_file *w, const pcs_c_step *s)
     return pcs_c_call(w, "decode", &one, name);
 }
 
-/* Whole numbers, and truths, as f32. */
+/* Whole numbers, and truths, as f32; typed.c has the others. */
 precis_status pcs_c_cast(pcs_c_file *w, const pcs_c_step *s)
 {
     const pcs_dtype from = pcs_cv(w, s->in[0])->dtype, to = pcs_cv(w, s->out)->dtype;
     const bool whole = from == PCS_I64 || from == PCS_I32 || from == PCS_U8 || from == PCS_BOOL;
-    if (!whole || to != PCS_F32 || pcs_c_attr(s->n, "bits")->integer)
-        return pcs_c_cannot(w, s->n, "only whole numbers become f32");
+    if (!whole || to != PCS_F32 || pcs_c_attr(s->n, "bits")->integer) return pcs_c_typed_cast(w, s);
     const char *name = pcs_c_struct(w, s, "cast", 8);
     pcs_c_put(w, &w->arrays, "%llu, %zu", (unsigned long long)pcs_c_count(pcs_cv(w, s->out)), pcs_dtype_bytes(from));
     pcs_c_struct_end(w);
@@ -62,73 +61,16 @@ precis_status pcs_c_cast(pcs_c_file *w, const pcs_c_step *s)
     return pcs_c_call(w, "cast", s, name);
 }
 
-/* ---- formulas --------------------------------------------------------------------------------------- */
-
-static const pcs_c_formula *formula_of(const pcs_op *op)
-{
-    const pcs_c_formula *f = pcs_c_formulas;
-    while (f->op != op) f++;
-    return f;
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/* What a word of a formula is in a file: pcs_NAME is the part NAME, and these are, too. NULL: no part is for it. */
-static const char *named(pcs_c_file *w, const char *word, size_t n)
-{
-    static const char *const own[][2] = { { "__builtin_sqrt", "m_sqrt" }, { "PCS_NAN", "nan" } };
-    char part[32];
-    size_t i = 0;
-    if (n >= sizeof part) return NULL;
-    snprintf(part, sizeof part, "%.*s", (int)n, word);
-    if (!strcmp(part, "float") || !strcmp(part, "double")) return pcs_arena_printf(&w->arena, "%s", part);
-    const bool ours = n > 4 && !memcmp(part, "pcs_", 4);
-    const char *name = ours ? part + 4 : NULL;
-    for (size_t k = 0; k < sizeof own / sizeof *own; k++)
-        if (!strcmp(part, own[k][0])) name = own[k][1];
-    while (name && pcs_c_parts[i].name && strcmp(pcs_c_parts[i].name, name)) i++;
-    if (!name || !pcs_c_parts[i].name) return NULL;
-    pcs_c_use(w, pcs_c_parts[i].name);
-    return pcs_arena_printf(&w->arena, "%s_%s", w->name, pcs_c_parts[i].name);
-}
-
-/* The formula in C with names of the file; NULL: it needs what no part is for. */
-static const char *in_c(pcs_c_file *w, const pcs_c_formula *f)
-{
-    char text[512];
-    size_t at = 0;
-    for (const char *c = f->text; *c && at + 80 < sizeof text;) {
-        size_t n = 0;
-        while (is_letter(c[n])) n++;
-        const bool word = n > 0 && !(*c >= '0' && *c <= '9'), one = n == 1 && strchr("xyab", *c);
-        const char *name = word && !one ? named(w, c, n) : "";
-        if (!name) return NULL;
-        if (*name) at += (size_t)snprintf(text + at, sizeof text - at, "%s", name);
-        else at += (size_t)snprintf(text + at, sizeof text - at, "%.*s", n ? (int)n : 1, c);
-        c += n ? n : 1;
-    }
-    return pcs_arena_copy(&w->arena, text, at);
-}
-
-static bool is_made(pcs_c_file *w, const char *name)
-{
-    for (size_t i = 0; i < w->n_made; i++)
-        if (w->made[i] == name) return true;
-    if (w->n_made < sizeof w->made / sizeof *w->made) w->made[w->n_made++] = name;
-    return false;
-}
+/* ---- functions of f32 -------------------------------------------------------------------------------- */
 
 static precis_status make_unary(pcs_c_file *w, const pcs_node *n)
 {
-    const pcs_c_formula *f = formula_of(n->op);
-    const char *text = in_c(w, f), *type = f->wide ? "double" : "float";
+    const pcs_c_formula *f = pcs_c_formula_of(n->op);
+    const char *text = pcs_c_formula_in_c(w, f->text), *type = f->wide ? "double" : "float";
     if (!text) return pcs_c_cannot(w, n, "C files have no function for it in float (in codes it is a table)");
     pcs_c_use(w, "unary");
-    if (is_made(w, n->op->name)) return w->error;
-    w->code += PCS_C_UNARY_CODE;
+    if (pcs_c_is_made(w, n->op->name)) return w->error;
+    w->code += f->wide ? PCS_C_WIDE_CODE : PCS_C_UNARY_CODE;
     pcs_c_put(w, &w->functions,
               "%s_SHARED static void %s_f_%s(const %s_unary_t *p, const void *from, void *to)\n{\n"
               "    const double a = p->a, b = p->b;\n    int32_t i;\n    (void)a;\n    (void)b;\n"
@@ -170,17 +112,14 @@ precis_status pcs_c_unary(pcs_c_file *w, const pcs_c_step *s)
 {
     if (s->store) return unary_table(w, s);
     const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
-    if (pcs_cv(w, s->in[0])->dtype != PCS_F32) return pcs_c_cannot(w, s->n, "only f32 is computed");
+    if (pcs_cv(w, s->in[0])->dtype != PCS_F32 || pcs_cv(w, s->out)->dtype != PCS_F32) return pcs_c_typed_unary(w, s);
     if (make_unary(w, s->n)) return w->error;
     const char *name = pcs_c_struct(w, s, "unary", 24);
     pcs_c_put(w, &w->arrays, "%llu, %.17g, %.17g", (unsigned long long)count, pcs_c_attr(s->n, "alpha")->real,
               pcs_c_attr(s->n, "beta")->real);
     pcs_c_struct_end(w);
-    pcs_c_count_work(w, formula_of(s->n->op)->wide ? PCS_C_DOUBLE : PCS_C_OUT, 2 * (double)count);
-    pcs_c_put(w, &w->calls, "    %s_f_%s(&%s, %s, %s); /* %s */\n", w->name, s->n->op->name, name,
-              pcs_c_pointer(w, s->in[0]), pcs_c_pointer(w, s->out), pcs_c_plain(w, s->n->name));
-    w->n_calls++;
-    return w->error;
+    pcs_c_count_work(w, pcs_c_formula_of(s->n->op)->wide ? PCS_C_DOUBLE : PCS_C_OUT, 2 * (double)count);
+    return pcs_c_made_call(w, s->n->op->name, s, name);
 }
 
 /* In the two arithmetics that ONNX's Gelu is read as. */
@@ -204,10 +143,10 @@ bool pcs_c_fuses_binary(const pcs_c_file *w, const pcs_node *n)
 
 static precis_status make_binary(pcs_c_file *w, const pcs_node *n)
 {
-    const char *text = in_c(w, formula_of(n->op));
+    const char *text = pcs_c_formula_in_c(w, pcs_c_formula_of(n->op)->text);
     if (!text) return pcs_c_cannot(w, n, "C files have no function for it");
     pcs_c_use(w, "spread");
-    if (is_made(w, n->op->name)) return w->error;
+    if (pcs_c_is_made(w, n->op->name)) return w->error;
     w->code += PCS_C_BINARY_CODE;
     pcs_c_put(w, &w->functions,
               "%s_SHARED static void %s_f_%s(const %s_spread_t *p, const void *from_a, const void *from_b,\n"
@@ -219,24 +158,14 @@ static precis_status make_binary(pcs_c_file *w, const pcs_node *n)
     return w->error;
 }
 
-const char *pcs_c_spread(pcs_c_file *w, const pcs_value *x, const pcs_value *y)
-{
-    int64_t dense[PCS_GRAPH_DIMS], step[PCS_GRAPH_DIMS];
-    const uint32_t skip = y->dims - x->dims;
-    pcs_dense(x->dims, x->shape, dense);
-    for (uint32_t i = 0; i < y->dims; i++) step[i] = i < skip || x->shape[i - skip] == 1 ? 0 : dense[i - skip];
-    return pcs_c_six(w, y->dims, step, 0);
-}
-
 precis_status pcs_c_binary(pcs_c_file *w, const pcs_c_step *s)
 {
     const pcs_value *y = pcs_cv(w, s->n->out[0]);
     pcs_c_codes c;
-    if (!pcs_c_fuses_binary(w, s->n)) return pcs_c_cannot(w, s->n, "only f32 is computed");
+    if (!pcs_c_fuses_binary(w, s->n)) return pcs_c_typed_binary(w, s);
     if (!pcs_c_count(y)) return PRECIS_OK;
     if (y->dims > 6) return pcs_c_cannot(w, s->n, "it has more than 6 dimensions");
     if (make_binary(w, s->n)) return w->error;
-    const char *a = pcs_c_pointer(w, s->in[0]), *b = pcs_c_pointer(w, s->in[1]);
     const char *name = pcs_c_struct(w, s, "spread", 120);
     pcs_c_put(w, &w->arrays, "%s, %s, %s, ", pcs_c_six(w, y->dims, y->shape, 1),
               pcs_c_spread(w, pcs_cv(w, s->n->in[0]), y), pcs_c_spread(w, pcs_cv(w, s->n->in[1]), y));
@@ -246,8 +175,5 @@ precis_status pcs_c_binary(pcs_c_file *w, const pcs_c_step *s)
     pcs_c_put(w, &w->arrays, "%s", pcs_c_range(w, s->store ? c.zero : 0, 0, 255));
     pcs_c_struct_end(w);
     pcs_c_count_work(w, PCS_C_OUT, 4 * (double)pcs_c_count(y));
-    pcs_c_put(w, &w->calls, "    %s_f_%s(&%s, %s, %s, %s); /* %s */\n", w->name, s->n->op->name, name, a, b,
-              pcs_c_pointer(w, s->out), pcs_c_plain(w, s->n->name));
-    w->n_calls++;
-    return w->error;
+    return pcs_c_made_call(w, s->n->op->name, s, name);
 }

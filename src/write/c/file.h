@@ -42,11 +42,13 @@ extern const char *const pcs_c_texts[]; /* of each; made by tools/embed-parts.cm
 /* What a function of elements computes of x (and y, a, b), as text. */
 typedef struct pcs_c_formula {
     const pcs_op *op;
-    const char *text;
+    const char *text, *whole, *natural; /* of reals, of whole numbers with and without a sign; NULL: it has none */
     bool wide; /* of doubles, rounded once */
 } pcs_c_formula;
 extern const pcs_c_formula pcs_c_formulas[];
-enum { PCS_C_PARTS_MOST = 64, PCS_C_UNARY_CODE = 60, PCS_C_BINARY_CODE = 200 }; /* bytes of a made function */
+enum { PCS_C_PARTS_MOST = 96, PCS_C_UNARY_CODE = 60, PCS_C_WIDE_CODE = 100, PCS_C_BINARY_CODE = 200 };
+/* Bytes of a made function (wide: in double); and of one of other types than f32, of one and of two numbers. */
+enum { PCS_C_TYPED_UNARY_CODE = 44, PCS_C_TYPED_FLOAT_CODE = 112, PCS_C_TYPED_BINARY_CODE = 100 };
 
 /* Work of which a core's costs are known (cores.def). */
 typedef enum {
@@ -90,7 +92,7 @@ struct pcs_c_file {
     size_t n_in, n_out;
     pcs_buf arrays, functions, calls; /* constants and structs; functions made of tables of ops; body of the run */
     bool part[PCS_C_PARTS_MOST];
-    const char *made[64]; /* functions that are there */
+    const char *made[256]; /* functions that are there */
     size_t n_made, n_structs, n_calls;
     uint64_t arena_bytes, weights, code;
     double work[PCS_C_WORKS];

@@ -1,5 +1,6 @@
 /* moves.c - ops that only move elements: by steps (transpose, slice, expand), by tables of each dimension (pad, resize
  * to the nearest), one after another (concat). */
+#include "graph/op/resize.h"
 #include "kernel/codes.h"
 #include "write/c/functions.h"
 
@@ -204,11 +205,62 @@ precis_status pcs_c_pad(pcs_c_file *w, const pcs_c_step *s)
     return by_dimension(w, s, s->in[1]);
 }
 
+/* The tables of a dimension that does not stay, as arrays of the file. */
+static precis_status weigh(pcs_c_file *w, const pcs_call *c, uint32_t d, const char **first, const char **weights)
+{
+    const size_t n = (size_t)c->out[0].shape[d], taps = (size_t)pcs_resize_taps(c, d);
+    int64_t *from = pcs_arena_alloc(&w->arena, n + 1, sizeof *from);
+    double *by = pcs_arena_alloc(&w->arena, n * taps + 1, sizeof *by);
+    bool *outside = pcs_arena_alloc(&w->arena, n + 1, sizeof *outside);
+    int32_t *narrow = pcs_arena_alloc(&w->arena, n + 1, sizeof *narrow);
+    if (!from || !by || !outside || !narrow) return PRECIS_ENOMEM;
+    pcs_resize_table(c, d, from, by, outside);
+    const int64_t far = 1 << 30; /* farther than any element: as good as the last */
+    for (size_t i = 0; i < n; i++)
+        narrow[i] = outside[i] ? INT32_MIN : (int32_t)(from[i] < -far ? -far : from[i] > far ? far : from[i]);
+    *first = pcs_c_array(w, "first elements", PCS_I32, n, narrow);
+    *weights = pcs_c_array(w, "their weights", PCS_F64, n * taps, by);
+    return w->error;
+}
+
+static precis_status weighted(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_value *x = pcs_cv(w, s->in[0]), *y = pcs_cv(w, s->out);
+    pcs_arg in[3] = { pcs_c_arg(w, s->in[0], NULL) }, out = pcs_c_arg(w, s->out, NULL);
+    const char *first[6] = { "0", "0", "0", "0", "0", "0" }, *weights[6] = { "0", "0", "0", "0", "0", "0" };
+    int64_t taps[PCS_GRAPH_DIMS] = { 0 };
+    const double nowhere = pcs_c_attr(s->n, "extrapolation")->real;
+    if (x->dtype != PCS_F32 || y->dims > 6 || !(nowhere - nowhere == 0))
+        return pcs_c_cannot(w, s->n, "only finite f32 of up to 6 dimensions is weighed");
+    if (!y->dims || !pcs_c_count(y)) return pcs_c_cannot(w, s->n, "it has no elements");
+    for (uint32_t i = 1; i < 3; i++) {
+        const void *data = pcs_c_data(w, s->in[i]);
+        if (!data) return w->error;
+        in[i] = pcs_c_arg(w, s->in[i], (void *)(uintptr_t)data);
+    }
+    const pcs_call c = { .ctx = w->ctx, .attr = s->n->attr, .n_in = 3, .n_out = 1, .in = in, .out = &out };
+    for (uint32_t d = 0, at = 6 - y->dims; d < y->dims; d++, at++) {
+        taps[d] = pcs_resize_taps(&c, d);
+        const precis_status st = taps[d] ? weigh(w, &c, d, &first[at], &weights[at]) : PRECIS_OK;
+        if (st) return st;
+    }
+    const char *name = pcs_c_struct(w, s, "resize", 124);
+    pcs_c_put(w, &w->arrays, "%s, %s, %s,\n    { %s, %s, %s, %s, %s, %s }, { %s, %s, %s, %s, %s, %s }, %s",
+              pcs_c_six(w, x->dims, x->shape, 1), pcs_c_six(w, y->dims, y->shape, 1), pcs_c_six(w, y->dims, taps, 0),
+              first[0], first[1], first[2], first[3], first[4], first[5], weights[0], weights[1], weights[2],
+              weights[3], weights[4], weights[5], pcs_c_float(w, (double)(float)nowhere));
+    pcs_c_struct_end(w);
+    double each = 1;
+    for (uint32_t d = 0; d < y->dims; d++) each *= taps[d] ? (double)taps[d] : 1;
+    pcs_c_count_work(w, PCS_C_DOUBLE, each * (double)pcs_c_count(y));
+    const pcs_c_step one = { .n = s->n, .in = s->in, .n_in = 1, .out = s->out };
+    return pcs_c_call(w, "resize", &one, name);
+}
+
+/* The nearest moves elements; all else weighs them. */
 precis_status pcs_c_resize(pcs_c_file *w, const pcs_c_step *s)
 {
     const char *mode = pcs_c_attr(s->n, "mode")->text, *how = pcs_c_attr(s->n, "coordinates")->text;
     const bool plain = !pcs_c_attr(s->n, "antialias")->integer && !pcs_c_attr(s->n, "outside")->integer;
-    if (mode[0] != 'n' || !plain || how[2] == '_')
-        return pcs_c_cannot(w, s->n, "only the nearest element is taken (mode nearest)");
-    return by_dimension(w, s, -1);
+    return mode[0] != 'n' || !plain || how[2] == '_' ? weighted(w, s) : by_dimension(w, s, -1);
 }

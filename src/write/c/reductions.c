@@ -47,7 +47,8 @@ static const reduction *reduction_of(const char *kind)
 {
     static const reduction rows[] = { { "mean", "mean", 1 }, { "sum", "mean", 0 }, { "max", "fold", 0 },
                                       { "min", "fold", 1 },  { "prod", "fold", 2 }, { "l1", "fold", 3 },
-                                      { "sum_square", "fold", 4 } };
+                                      { "sum_square", "fold", 4 },
+                                      { "l2", "root", 0 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!strcmp(rows[i].kind, kind)) return &rows[i];
     return NULL;
@@ -62,7 +63,7 @@ precis_status pcs_c_reduce(pcs_c_file *w, const pcs_c_step *s)
     bool over[PCS_GRAPH_DIMS] = { false };
     uint64_t outer = 1, n = 1, inner = 1;
     if (x->dtype != PCS_F32 || !by)
-        return pcs_c_cannot(w, s->n, "only f32, and neither roots nor logarithms of sums");
+        return pcs_c_cannot(w, s->n, "only f32, and no logarithms of sums");
     for (uint32_t i = 0; i < axes->n; i++) over[pcs_axis(axes->list[i], x->dims)] = true;
     int stage = 0;
     for (uint32_t i = 0; i < x->dims; i++) {
@@ -81,29 +82,31 @@ precis_status pcs_c_reduce(pcs_c_file *w, const pcs_c_step *s)
     return pcs_c_call(w, by->part, s, name);
 }
 
-static precis_status softmax_over(pcs_c_file *w, const pcs_c_step *s, uint32_t axis)
+static precis_status softmax_over(pcs_c_file *w, const pcs_c_step *s, uint32_t axis, const char *part)
 {
     const pcs_value *x = pcs_cv(w, s->in[0]);
     uint64_t outer, inner;
     if (x->dtype != PCS_F32 || !x->shape[axis]) return pcs_c_cannot(w, s->n, "only f32 is computed");
     around(x, axis, &outer, &inner);
-    const char *name = pcs_c_struct(w, s, "softmax", 12);
+    const char *name = pcs_c_struct(w, s, part, 12);
     pcs_c_put(w, &w->arrays, "%llu, %lld, %llu", (unsigned long long)outer, (long long)x->shape[axis],
               (unsigned long long)inner);
     pcs_c_struct_end(w);
     pcs_c_count_work(w, PCS_C_DOUBLE, 4 * (double)pcs_c_count(x));
-    return pcs_c_call(w, "softmax", s, name);
+    return pcs_c_call(w, part, s, name);
 }
 
 precis_status pcs_c_softmax(pcs_c_file *w, const pcs_c_step *s)
 {
-    return softmax_over(w, s, pcs_cv(w, s->in[0])->dims - 1);
+    return softmax_over(w, s, pcs_cv(w, s->in[0])->dims - 1, "softmax");
 }
 
 precis_status pcs_c_normalize(pcs_c_file *w, const pcs_c_step *s)
 {
-    if (pcs_c_attr(s->n, "kind")->text[0] != 's') return pcs_c_cannot(w, s->n, "of its kinds only softmax is there");
-    return softmax_over(w, s, pcs_axis(pcs_c_attr(s->n, "axis")->integer, pcs_cv(w, s->in[0])->dims));
+    const char kind = pcs_c_attr(s->n, "kind")->text[0];
+    if (kind == 'h') return pcs_c_cannot(w, s->n, "of its kinds softmax and its logarithm are there");
+    return softmax_over(w, s, pcs_axis(pcs_c_attr(s->n, "axis")->integer, pcs_cv(w, s->in[0])->dims),
+                        kind == 'l' ? "log_softmax" : "softmax");
 }
 
 precis_status pcs_c_layer_norm(pcs_c_file *w, const pcs_c_step *s)
