@@ -165,10 +165,24 @@ static int net_options(cli *c, precis_eval_net_options *o, precis_samples_option
     if (cli_has(c, "--nodes") && (o->labels || gate))
         return cli_usage(c, "--nodes looks at values, not at labels: leave out --labels and --gate");
     if (cli_has(c, "--nodes") && !so->limit) so->limit = 16;
+    if (cli_has(c, "--blank") && !o->sequence) return cli_usage(c, "--blank goes with --sequence ctc");
     if (gate && !cli_has(c, "--against")) return cli_usage(c, "--gate compares: give --against REF");
     if (gate && !margin) return cli_usage(c, "--gate needs a margin: --max-drop PART (docs/gate.md)");
     if (margin && !gate) return cli_usage(c, "margins are for --gate");
     return -1;
+}
+
+/* Settings of a kind of figure that this is not. */
+static void note_unused(cli *c, const char *score)
+{
+    static const char *const of[][2] = { { "--ignore", "miou" }, { "--least", "map" }, { "--detections", "map" },
+                                         { "--mask", "spearman" } };
+    char line[160];
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        if (!cli_has(c, of[i][0]) || (score && !strcmp(score, of[i][1]))) continue;
+        snprintf(line, sizeof line, "%s is for %s, which is not measured here: it changes nothing", of[i][0], of[i][1]);
+        cli_warn(c, line);
+    }
 }
 
 /* The figures, and the exit code that they are. */
@@ -187,12 +201,16 @@ static int give_figures(cli *c, const precis_eval_net_result *r, bool stopped)
                                               : EXIT_UNDECIDED;
 }
 
-/* With the values of --input, and those that either has. Both are to be closed whatever comes. */
-static int open_nets(cli *c, precis_net **net, precis_net **reference)
+/* With the values of --input, and those that either has, and samples of the first. All are to be closed whatever
+ * comes. */
+static int open_nets(cli *c, precis_net **net, precis_net **reference, const precis_samples_options *so,
+                     precis_samples **samples)
 {
     precis_status st = precis_net_open(c->ctx, net, c->args[0]);
     if (!st && cli_has(c, "--against")) st = precis_net_open(c->ctx, reference, cli_get(c, "--against"));
-    return st ? cli_fail(c, st) : cli_net_fix(c, *net, *reference);
+    const int rc = st ? cli_fail(c, st) : cli_net_fix(c, *net, *reference);
+    if (rc < 0) st = cli_samples_open(c, "--data", *net, so, samples);
+    return rc >= 0 ? rc : st ? cli_fail(c, st) : cli_samples_used(c, *samples, NULL);
 }
 
 int cli_net_eval(cli *c)
@@ -206,13 +224,14 @@ int cli_net_eval(cli *c)
     if (rc < 0) rc = net_options(c, &o, &so);
     if (rc >= 0) return rc;
     o.each = cli_running_net;
-    if ((rc = open_nets(c, &net, &reference)) < 0) {
-        precis_status st = cli_samples_open(c, "--data", net, &so, &samples);
+    if ((rc = open_nets(c, &net, &reference, &so, &samples)) < 0) {
+        precis_status st = PRECIS_OK;
         const bool nodes = cli_has(c, "--nodes");
-        if (!st && nodes) rc = compare_nodes(c, net, reference, samples);
-        else if (!st) st = precis_eval_net(c->ctx, net, reference, samples, &o, &r);
+        if (nodes) rc = compare_nodes(c, net, reference, samples);
+        else st = precis_eval_net(c->ctx, net, reference, samples, &o, &r);
         const bool part = st == PRECIS_ECANCELED && r.n;
         cli_progress_note("");
+        if (!st && !nodes) note_unused(c, r.score);
         if (st && !part) rc = cli_fail(c, st);
         else if (!nodes) rc = give_figures(c, &r, part);
     }

@@ -54,14 +54,6 @@ static int make_input(cli *c, int64_t size, bool others, precis_array *a)
     return -1;
 }
 
-/* Does it leave a dimension after its first open? */
-static bool open_behind(const precis_array *port)
-{
-    bool open = false;
-    for (uint32_t d = 1; d < port->dims; d++) open |= port->shape[d] < 0;
-    return open;
-}
-
 /* NAME=N for this input, in memory of our own. */
 static int take_number(cli *c, const precis_net *net, const char *given, precis_array *a, bool *number)
 {
@@ -78,6 +70,8 @@ static int take_number(cli *c, const precis_net *net, const char *given, precis_
 static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *list, bool *made)
 {
     const int sized = cli_net_sizes(c, net, list);
+    bool first;
+    const bool others = cli_net_open_behind(net, &first) > 0;
     for (size_t i = 0; i < precis_net_inputs(net) && sized < 0; i++) {
         precis_array port = { .size = sizeof port };
         precis_status st = precis_net_input(net, i, &port);
@@ -96,7 +90,7 @@ static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *
         if (path) list[i] = (precis_array){ .size = sizeof *list };
         if (!st && path) st = precis_array_read(c->ctx, &list[i], path);
         if (st) return cli_fail(c, st);
-        const int rc = path ? -1 : make_input(c, size, open_behind(&port), &list[i]);
+        const int rc = path ? -1 : make_input(c, size, others, &list[i]);
         if (rc >= 0) return rc;
         list[i].name = port.name;
         made[i] = !path;

@@ -42,7 +42,8 @@ int cli_net_search(cli *c, precis_samples *calib, const precis_samples_options *
 {
     static const char *const of_search[] = { "--data", "--labels", "--detections", "--sequence", "--blank", "--mask" };
     *search = NULL;
-    int rc;
+    int rc = cli_has(c, "--data") ? -1 : cli_samples_used(c, calib, NULL);
+    if (rc >= 0) return rc;
     if (!cli_has(c, "--max-drop")) {
         for (size_t i = 0; i < sizeof of_search / sizeof *of_search; i++)
             if (so && cli_has(c, of_search[i])) return cli_usage(c, "%s goes with --max-drop", of_search[i]);
@@ -56,7 +57,8 @@ int cli_net_search(cli *c, precis_samples *calib, const precis_samples_options *
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     for (size_t i = 0; i < o->n_values && !st; i++) st = precis_net_fix(net, &o->values[i]);
     if (!st) st = cli_samples_open(c, "--data", net, so, &data);
-    rc = st ? cli_fail(c, st) : search_with(c, calib, data, o, search);
+    rc = st ? cli_fail(c, st) : cli_samples_used(c, calib, data);
+    if (rc < 0) rc = search_with(c, calib, data, o, search);
     precis_samples_close(&data);
     precis_net_close(&net);
     return rc;

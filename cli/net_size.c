@@ -1,6 +1,9 @@
-/* net_size.c - --size: sizes of what a net leaves open, as a list in the order of its dimensions or by their names. */
+/* net_size.c - --size: sizes of what a net leaves open, as a list in the order of its dimensions or by their names. A
+ * list leaves out the first dimension, which is how many samples there are, unless nothing else is open. Sizes of which
+ * the net has no use are an error. */
 #include "quant_net.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,24 +104,68 @@ static int known(cli *c, const precis_net *net, const char *name, size_t n)
                      name, at ? all : "none");
 }
 
+/* Each name of a list is one of the net's, and there once. */
+static int all_known(cli *c, const precis_net *net, const char *text)
+{
+    const char *name, *again;
+    size_t n, k;
+    int rc = -1;
+    for (const char *at = text; *at && rc < 0;) {
+        rc = next_named(&at, &name, &n) ? known(c, net, name, n) : EXIT_USAGE;
+        for (const char *rest = at; *rest && rc < 0 && next_named(&rest, &again, &k);)
+            if (k == n && !strncmp(again, name, n))
+                rc = cli_usage(c, "--size %s: %.*s is there twice", text, (int)n, name);
+    }
+    return rc;
+}
+
+int cli_net_open_behind(const precis_net *net, bool *first)
+{
+    int most = 0;
+    precis_array port;
+    *first = false;
+    for (size_t i = 0; i < precis_net_inputs(net) && !precis_net_input(net, i, &port); i++) {
+        int open = 0;
+        for (uint32_t d = 1; d < port.dims; d++) open += port.shape[d] < 0;
+        most = open > most ? open : most;
+        *first |= port.dims && port.shape[0] < 0;
+    }
+    return most;
+}
+
+/* No more sizes than there are dimensions to have them. */
+static int list_fits(cli *c, const char *text, int behind, bool first)
+{
+    int given = 1;
+    for (const char *at = text; *at; at++) given += *at == 'x';
+    if (!behind && !first) return cli_usage(c, "--size %s: the inputs leave no dimension open", text);
+    if (given <= (behind ? behind : 1)) return -1;
+    return cli_usage(c, "--size %s: no input leaves more than %d dimension%s open%s", text, behind ? behind : 1,
+                     behind > 1 ? "s" : "", behind ? " behind its first" : "");
+}
+
 int cli_net_sizes(cli *c, const precis_net *net, precis_array *list)
 {
-    const char *text = cli_get(c, "--size"), *name;
-    int64_t first;
-    size_t n;
-    int rc = cli_net_size(c, 1, &first);
-    for (const char *at = text; at && has_names(text) && *at && rc < 0;)
-        rc = next_named(&at, &name, &n) ? known(c, net, name, n) : EXIT_USAGE;
-    for (size_t i = 0; i < precis_net_inputs(net) && rc < 0; i++) {
-        int open = 0;
+    const char *text = cli_get(c, "--size");
+    const size_t inputs = precis_net_inputs(net);
+    int64_t one;
+    bool first;
+    int rc = cli_net_size(c, 1, &one);
+    for (size_t i = 0; i < inputs && rc < 0; i++) {
         list[i] = (precis_array){ .size = sizeof *list };
         const precis_status st = precis_net_input(net, i, &list[i]);
         if (st) return cli_fail(c, st);
-        for (uint32_t d = 0; text && d < list[i].dims; d++) {
+    }
+    if (rc >= 0 || !text) return rc;
+    const int behind = cli_net_open_behind(net, &first);
+    rc = has_names(text) ? all_known(c, net, text) : list_fits(c, text, behind, first);
+    for (size_t i = 0; i < inputs && rc < 0; i++) {
+        int open = 0;
+        for (uint32_t d = 0; d < list[i].dims; d++) {
             if (list[i].shape[d] >= 0) continue;
             char symbol[DIM_NAME];
             const int64_t size = has_names(text) ? size_of_name(text, dim_name(net, i, &list[i], d, symbol))
-                                 : d             ? listed(text, open++)
+                                 : d || !behind  ? listed(text, open++)
                                                  : 0;
             if (size) list[i].shape[d] = size;
         }
@@ -138,4 +185,13 @@ int cli_net_assume_size(cli *c, precis_net *net)
     const precis_status st = rc < 0 ? precis_net_assume(net, list, n) : PRECIS_OK;
     free(list);
     return rc >= 0 ? rc : st ? cli_fail(c, st) : -1;
+}
+
+int cli_net_check_size(cli *c, const precis_net *net)
+{
+    if (!cli_get(c, "--size")) return -1;
+    precis_array *list = cli_alloc(precis_net_inputs(net) + 1, sizeof *list);
+    const int rc = list ? cli_net_sizes(c, net, list) : cli_no_memory(c);
+    free(list);
+    return rc;
 }

@@ -253,6 +253,8 @@ static int sized(cli *c, precis_net *net, const precis_samples_options *so, prec
 {
     precis_status st = PRECIS_OK;
     size_t fixed = 0;
+    const int known = cli_net_check_size(c, net);
+    if (known >= 0) return known;
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, so, k);
     if (!st && (!*k || !precis_samples_count(*k))) return cli_net_assume_size(c, net);
     if (!st) st = assume(net, *k);

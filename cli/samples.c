@@ -55,6 +55,16 @@ int cli_samples_options(cli *c, precis_samples_options *o)
     return -1;
 }
 
+int cli_samples_used(cli *c, const precis_samples *a, const precis_samples *b)
+{
+    static const char *const of_images[] = { "--resize", "--crop", "--mean", "--std", "--pixels", "--layout" };
+    if ((a && precis_samples_images(a)) || (b && precis_samples_images(b))) return -1;
+    for (size_t i = 0; i < sizeof of_images / sizeof *of_images; i++)
+        if (cli_has(c, of_images[i]))
+            return cli_usage(c, "%s is for folders of images, and there is none among the samples", of_images[i]);
+    return -1;
+}
+
 precis_status cli_samples_open(cli *c, const char *option, const precis_net *net, const precis_samples_options *o,
                                precis_samples **out)
 {

@@ -14,6 +14,8 @@
 
 /* The options' values; limit is the caller's. -1, or an exit code. */
 int cli_samples_options(cli *c, precis_samples_options *o);
+/* Options of images with samples (b may be NULL, and a) that are none are an error. -1, or an exit code. */
+int cli_samples_used(cli *c, const precis_samples *a, const precis_samples *b);
 /* All values of an option as sources. */
 precis_status cli_samples_open(cli *c, const char *option, const precis_net *net, const precis_samples_options *o,
                                precis_samples **out);

@@ -52,6 +52,8 @@ PRECIS_API precis_status precis_samples_fix(precis_samples *samples, precis_net 
 PRECIS_API uint64_t precis_samples_count(const precis_samples *samples);
 /* Has the source more than the limit? */
 PRECIS_API int precis_samples_limited(const precis_samples *samples);
+/* Is a source of it a folder of images? Resizing, cropping, mean, deviation, pixels and layout are for these alone. */
+PRECIS_API int precis_samples_images(const precis_samples *samples);
 /* How many samples a run of the net may take: 1 where its first dimension is 1, or samples may have different shapes;
  * the size of that dimension where it is fixed; else `wanted`. */
 PRECIS_API uint64_t precis_samples_batch(const precis_samples *samples, uint64_t wanted);

@@ -100,6 +100,15 @@ static void fill(const pcs_source *s, const pcs_image *image, bool last, int64_t
     }
 }
 
+/* Is it asked for other numbers than the pixels? */
+static bool is_scaled(const precis_samples_options *o)
+{
+    bool scaled = o->pixels < 1 || o->pixels > 1;
+    for (int c = 0; c < 3; c++)
+        scaled |= o->mean[c] < 0 || o->mean[c] > 0 || o->deviation[c] < 1 || o->deviation[c] > 1;
+    return scaled;
+}
+
 static precis_status sample(pcs_source *s, uint64_t i, size_t slot, const precis_array *input, precis_array *out)
 {
     folder *f = s->state;
@@ -113,6 +122,9 @@ static precis_status sample(pcs_source *s, uint64_t i, size_t slot, const precis
     if (!bytes && (!known || type != PCS_F32))
         return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s takes %s; images are given as F32 or U8", input->name,
                         input->type);
+    if (bytes && is_scaled(s->o))
+        return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s takes bytes, which are the pixels as they are: no mean, "
+                        "deviation or other white (--mean, --std, --pixels) goes into them", input->name);
     precis_status st = layout_of(s, input, &last, &channels);
     if (!st) st = pcs_image_read(s->ctx, path, &image);
     if (!st) st = shape_image(s, path, &image);

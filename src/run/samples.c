@@ -346,6 +346,13 @@ precis_status precis_samples_fix(precis_samples *s, precis_net *net, size_t *n)
 uint64_t precis_samples_count(const precis_samples *s) { return s->count; }
 int precis_samples_limited(const precis_samples *s) { return s->limited; }
 
+int precis_samples_images(const precis_samples *s)
+{
+    for (size_t i = 0; i < s->n_sources; i++)
+        if (s->sources[i].kind == &pcs_source_images) return 1;
+    return 0;
+}
+
 uint64_t precis_samples_batch(const precis_samples *s, uint64_t wanted)
 {
     return s->fixed ? s->fixed : wanted ? wanted : 1;

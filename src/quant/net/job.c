@@ -69,6 +69,22 @@ static precis_status set_types(precis_net_quant *q)
     return set_weights(q);
 }
 
+/* What the mode has no use for is not passed over. */
+static precis_status check_mode(const precis_net_quant *q)
+{
+    const precis_net_quant_options *o = &q->o;
+    const bool dynamic = q->mode == PCS_NET_DYNAMIC;
+    const char *what = o->observer    ? "an observer"
+                       : o->symmetric ? "symmetric activations"
+                       : o->whole     ? "QLinear ops"
+                       : o->activations && !(dynamic && !strcmp(o->activations, "u8")) ? "the type of activations"
+                                                                                        : NULL;
+    if (q->mode == PCS_NET_STATIC || !what) return PRECIS_OK;
+    return pcs_fail(q->ctx, PRECIS_EINVAL, "%s: of static quantization alone; %s", what,
+                    dynamic ? "dynamic takes the range of each run, in u8 with a zero point"
+                            : "activations stay in float where weights alone are quantized");
+}
+
 static precis_status set_options(precis_net_quant *q, const precis_net_quant_options *o)
 {
     const precis_net_quant_options usual = PRECIS_NET_QUANT_OPTIONS_INIT;
@@ -80,6 +96,7 @@ static precis_status set_options(precis_net_quant *q, const precis_net_quant_opt
     q->kind = pcs_observer_by_name(q->o.observer);
     if (!q->kind) return pcs_fail(q->ctx, PRECIS_EINVAL, "observer %s is none (precis list observers)", q->o.observer);
     precis_status st = set_mode(q);
+    if (!st) st = check_mode(q);
     if (!st) st = pcs_net_set_methods(q);
     if (!st) st = pcs_net_backend(q);
     return st ? st : set_types(q);
