@@ -34,13 +34,13 @@ static size_t bytes_of(const char *type)
 }
 
 /* An input of that shape, with `size` for what it leaves open; 0: one sample of 128 (tokens, steps, rows and columns:
- * with one of these nothing is as it will be). Where others are open, too, the first dimension is one sample. */
-static int make_input(cli *c, int64_t size, bool others, precis_array *a)
+ * with one of these nothing is as it will be). */
+static int make_input(cli *c, int64_t size, precis_array *a)
 {
     uint64_t count = 1;
     const size_t each = bytes_of(a->type);
     for (uint32_t d = 0; d < a->dims; d++) {
-        if (a->shape[d] < 0) a->shape[d] = !d && others ? 1 : size ? size : d ? 128 : 1;
+        if (a->shape[d] < 0) a->shape[d] = size ? size : d ? 128 : 1;
         if (a->shape[d] && count > ((uint64_t)1 << 31) / (uint64_t)a->shape[d]) count = (uint64_t)1 << 40;
         else count *= (uint64_t)a->shape[d];
     }
@@ -90,7 +90,9 @@ static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *
         if (path) list[i] = (precis_array){ .size = sizeof *list };
         if (!st && path) st = precis_array_read(c->ctx, &list[i], path);
         if (st) return cli_fail(c, st);
-        const int rc = path ? -1 : make_input(c, size, others, &list[i]);
+        for (uint32_t d = 0; !path && others && d < list[i].dims; d++)
+            if (list[i].shape[d] < 0 && cli_net_of_samples(net, i, d)) list[i].shape[d] = 1;
+        const int rc = path ? -1 : make_input(c, size, &list[i]);
         if (rc >= 0) return rc;
         list[i].name = port.name;
         made[i] = !path;

@@ -119,6 +119,16 @@ static int all_known(cli *c, const precis_net *net, const char *text)
     return rc;
 }
 
+bool cli_net_of_samples(const precis_net *net, size_t input, uint32_t d)
+{
+    const char *symbol = precis_net_symbol(net, input, d);
+    char own[DIM_NAME]; /* it is worth nothing after the next call */
+    snprintf(own, sizeof own, "%s", symbol);
+    for (size_t i = 0; d && *own && i < precis_net_inputs(net); i++)
+        if (!strcmp(precis_net_symbol(net, i, 0), own)) return true;
+    return !d;
+}
+
 int cli_net_open_behind(const precis_net *net, bool *first)
 {
     int most = 0;
@@ -126,7 +136,7 @@ int cli_net_open_behind(const precis_net *net, bool *first)
     *first = false;
     for (size_t i = 0; i < precis_net_inputs(net) && !precis_net_input(net, i, &port); i++) {
         int open = 0;
-        for (uint32_t d = 1; d < port.dims; d++) open += port.shape[d] < 0;
+        for (uint32_t d = 1; d < port.dims; d++) open += port.shape[d] < 0 && !cli_net_of_samples(net, i, d);
         most = open > most ? open : most;
         *first |= port.dims && port.shape[0] < 0;
     }
@@ -164,9 +174,11 @@ int cli_net_sizes(cli *c, const precis_net *net, precis_array *list)
         for (uint32_t d = 0; d < list[i].dims; d++) {
             if (list[i].shape[d] >= 0) continue;
             char symbol[DIM_NAME];
-            const int64_t size = has_names(text) ? size_of_name(text, dim_name(net, i, &list[i], d, symbol))
-                                 : d || !behind  ? listed(text, open++)
-                                                 : 0;
+            const bool samples = cli_net_of_samples(net, i, d);
+            const int64_t size = has_names(text)      ? size_of_name(text, dim_name(net, i, &list[i], d, symbol))
+                                 : !behind            ? listed(text, 0)
+                                 : samples            ? 0
+                                                      : listed(text, open++);
             if (size) list[i].shape[d] = size;
         }
     }
@@ -180,8 +192,9 @@ int cli_net_assume_size(cli *c, precis_net *net)
     precis_array *list = cli_alloc(n + 1, sizeof *list);
     if (!list) return cli_no_memory(c);
     const int rc = cli_net_sizes(c, net, list);
-    for (size_t i = 0; i < n && rc < 0; i++) /* the first dimension is how many samples there are */
-        if (list[i].dims && list[i].shape[0] < 0) list[i].shape[0] = 1;
+    for (size_t i = 0; i < n && rc < 0; i++)
+        for (uint32_t d = 0; d < list[i].dims; d++)
+            if (list[i].shape[d] < 0 && cli_net_of_samples(net, i, d)) list[i].shape[d] = 1;
     const precis_status st = rc < 0 ? precis_net_assume(net, list, n) : PRECIS_OK;
     free(list);
     return rc >= 0 ? rc : st ? cli_fail(c, st) : -1;

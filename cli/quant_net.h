@@ -71,7 +71,9 @@ typedef struct cli_net_inputs_made {
 int cli_net_size(cli *c, int64_t dflt, int64_t *out);
 int cli_net_sizes(cli *c, const precis_net *net, precis_array *list);
 int cli_net_assume_size(cli *c, precis_net *net);
-/* How many dimensions after the first an input leaves open at most; *first: one has its first open. */
+/* Is dimension d of an input how many samples there are: the first, or one with the name of a first one? */
+bool cli_net_of_samples(const precis_net *net, size_t input, uint32_t d);
+/* How many other dimensions an input leaves open at most; *first: one has its first open. */
 int cli_net_open_behind(const precis_net *net, bool *first);
 int cli_net_check_size(cli *c, const precis_net *net); /* it has such dimensions */
 int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out);

@@ -190,6 +190,11 @@ def good():
     yield "lists", n.given("k", I64, [2]).gives("y", "i").save()
     n = x(6).given("k", I64, [2]).call("aten.take_along_dim", "t", self="x", indices="k")  # both are flat already
     yield "along", n.call("aten.mul.Tensor", "y", self="t", other=2).gives("y").save()
+    n = x(2, 4).stored("h", F32, [2, 2], floats(1, -2, 3, .5), kind="buffer").stored("wi", F32, [2, 4], floats(*range(8))).stored("wh", F32, [2, 2], floats(1, 0, -1, 2))
+    n.call("aten.rnn_relu_cell", "c", input="x", hx="p_h", w_ih="p_wi", w_hh="p_wh").call("aten._weight_norm", "u", v="p_wi", g="p_g", dim=0)
+    n.stored("g", F32, [2, 1], floats(2, 3)).call("aten.rrelu", "r", self="x").call("aten.view", "f", self="x", size=[8]).call("aten.vdot", "d", self="f", other="f")
+    n.stored("th", F32, [1, 2, 3], floats(1, 0, .5, 0, 2, 0)).call("aten.affine_grid_generator", "a", theta="p_th", size=[1, 1, 2, 3], align_corners=True)
+    yield "cells", n.gives("c", "u", "r", "d", "a").save()
     yield "sizes_in_headers", x().call("aten.relu", "y", self="x").gives("y").save(flags=0x0800, zip64=False)
 
 

@@ -132,12 +132,46 @@ int64_t pcs_dim_sum(precis_graph *g, int64_t a, int64_t b)
     return expression(g, &(pcs_dim){ .kind = PCS_DIM_SUM, .a = a < b ? a : b, .b = a < b ? b : a });
 }
 
+/* A product as a number and ids that are no products. */
+typedef struct { int64_t number, ids[FACTORS]; uint32_t n; bool ok; } factors;
+
+static void take_apart(const precis_graph *g, int64_t d, factors *f)
+{
+    if (!pcs_dim_is_id(d)) {
+        f->ok = f->ok && d >= 0 && pcs_i64_mul(f->number, d, &f->number);
+        return;
+    }
+    const pcs_dim *e = dim_of(g, d);
+    if (e->kind == PCS_DIM_PRODUCT) {
+        take_apart(g, e->a, f);
+        take_apart(g, e->b, f);
+    } else if (e->kind == PCS_DIM_LINEAR && e->add == 0 && e->div == 1) {
+        take_apart(g, e->a, f);
+        take_apart(g, e->mul, f);
+    } else if (f->n < FACTORS) f->ids[f->n++] = d;
+    else f->ok = false;
+}
+
+/* Its factors in one order, and the number last, so that a product is the same dimension however it came about. */
 int64_t pcs_dim_product(precis_graph *g, int64_t a, int64_t b)
 {
     if (a == 1 || b == 1) return a == 1 ? b : a;
     if (!pcs_dim_is_id(b)) return pcs_dim_linear(g, a, b, 0, 1);
     if (!pcs_dim_is_id(a)) return pcs_dim_linear(g, b, a, 0, 1);
-    return expression(g, &(pcs_dim){ .kind = PCS_DIM_PRODUCT, .a = a < b ? a : b, .b = a < b ? b : a });
+    factors f = { .number = 1, .ok = a != PCS_DIM_ERROR && b != PCS_DIM_ERROR };
+    if (f.ok) take_apart(g, a, &f);
+    if (f.ok) take_apart(g, b, &f);
+    if (!f.ok || f.n < 2)
+        return expression(g, &(pcs_dim){ .kind = PCS_DIM_PRODUCT, .a = a < b ? a : b, .b = a < b ? b : a });
+    for (uint32_t i = 1; i < f.n; i++)
+        for (uint32_t k = i; k > 0 && f.ids[k] < f.ids[k - 1]; k--) {
+            const int64_t id = f.ids[k];
+            f.ids[k] = f.ids[k - 1];
+            f.ids[k - 1] = id;
+        }
+    int64_t d = f.ids[0];
+    for (uint32_t i = 1; i < f.n; i++) d = expression(g, &(pcs_dim){ .kind = PCS_DIM_PRODUCT, .a = d, .b = f.ids[i] });
+    return pcs_dim_linear(g, d, f.number, 0, 1);
 }
 
 int64_t pcs_dim_least(precis_graph *g, int64_t a, int64_t b)
@@ -178,26 +212,6 @@ int64_t pcs_dim_div(precis_graph *g, int64_t a, int64_t b)
 {
     if (are_numbers(a, b)) return b == 0 || b == -1 ? PCS_DIM_ERROR : number(a / b);
     return are_sizes(a, b) && !pcs_dim_is_id(b) && b > 0 ? pcs_dim_linear(g, a, 1, 0, b) : PCS_DIM_ERROR;
-}
-
-/* A product as a number and ids that are no products. */
-typedef struct { int64_t number, ids[FACTORS]; uint32_t n; bool ok; } factors;
-
-static void take_apart(const precis_graph *g, int64_t d, factors *f)
-{
-    if (!pcs_dim_is_id(d)) {
-        f->ok = f->ok && d >= 0 && pcs_i64_mul(f->number, d, &f->number);
-        return;
-    }
-    const pcs_dim *e = dim_of(g, d);
-    if (e->kind == PCS_DIM_PRODUCT) {
-        take_apart(g, e->a, f);
-        take_apart(g, e->b, f);
-    } else if (e->kind == PCS_DIM_LINEAR && e->add == 0 && e->div == 1) {
-        take_apart(g, e->a, f);
-        take_apart(g, e->mul, f);
-    } else if (f->n < FACTORS) f->ids[f->n++] = d;
-    else f->ok = false;
 }
 
 /* Take an id out of a list. */

@@ -43,3 +43,14 @@ write("counts.onnx", o.model(o.graph(nodes, [o.port("x", o.F32, ["N", "T", 8])],
                                      constants)))
 write("five.npy", o.npy(some(6 * 5 * 8), (6, 5, 8)))
 write("nine.npy", o.npy(some(2 * 9 * 8), (2, 9, 8)))
+
+# Products of several open sizes: softmax of an old opset over what stands behind an axis, rows of all places.
+for axis in (1, 2, 3):
+    nodes = [o.node("Softmax", ["x"], ["s"], axis=axis), o.node("Flatten", ["s"], ["f"], axis=3), o.node("Relu", ["f"], ["y"])]
+    write(f"old{axis}.onnx", o.model(o.graph(nodes, [o.port("x", o.F32, ["N", "H", "W", 2])], [o.port("y", o.F32, ["M", 2])]), opset=12))
+write("places.npy", o.npy(some(2 * 3 * 5 * 2), (2, 3, 5, 2)))
+
+# A state whose second dimension is how many samples there are.
+nodes = [o.node("Gather", ["h", "one"], ["g"], axis=0), o.node("Unsqueeze", ["g", "at"], ["u"]), o.node("Add", ["x", "u"], ["v"]), o.node("MatMul", ["v", "w"], ["y"])]
+constants = [o.longs("one", [1], []), o.longs("at", [1]), o.floats("w", [8, 4], some(32))]
+write("state.onnx", o.model(o.graph(nodes, [o.port("x", o.F32, ["batch", "time", 8]), o.port("h", o.F32, [3, "batch", 8])], [o.port("y", o.F32, ["batch", "time", 4])], constants)))

@@ -41,5 +41,19 @@ for x in five nine; do
     expect 0 "$precis" eval "$f/c.onnx" --against "$f/counts.onnx" --data "$f/$x.npy" --json
     json "j['sqnr_db'] > 10"
 done
+# products of open sizes are the same when they are read back
+for axis in 1 2 3; do
+    expect 0 "$precis" convert "$f/old$axis.onnx" -o "$f/new.onnx"
+    for net in old$axis new; do expect 0 "$precis" run "$f/$net.onnx" --input "x=$f/places.npy" --output-dir "$work/$net"; done
+    cmp "$work/old$axis/y.npy" "$work/new/y.npy" || failed=1
+done
+# what has the name of a first dimension is how many samples there are
+expect 0 "$precis" inspect "$f/state.onnx" --size 6 --json
+json "[i['shape'] for i in j['inputs']] == [['batch', 6, 8], [3, 'batch', 8]]"
+expect 2 "$precis" inspect "$f/state.onnx" --size 6x6
+expect 0 "$precis" convert "$f/state.onnx" --size 6 -o "$f/state.c"
+has err "input h is \[3,1,8\] in the C file"
+expect 0 "$precis" bench "$f/state.onnx" --size 6 --json
+json "j['products'] == 6 * 8 * 4"
 [ $failed = 0 ] && echo "$n commands"
 exit $failed

@@ -17,6 +17,12 @@ out() { # out FILE EXPRESSION over d (descr), s (shape), v (values), x
 
 run 0 linear --input "x=$work/flat.npy"
 out y "s == (2, 2) and near(v, [max(0, sum(x[4 * i + k] * (4 * j + k) for k in range(4)) + (.5, -.5)[j]) for i in range(2) for j in range(2)])"
+run 0 cells --input "x=$work/flat.npy"
+out c "s == (2, 2) and near(v, [max(0, sum(x[4 * i + k] * (4 * j + k) for k in range(4)) + ((1, -1 - 4), (3, -3 + 1))[i][j]) for i in range(2) for j in range(2)])"
+out u "s == (2, 4) and near(v, [k * (2, 3)[k // 4] / (14, 126)[k // 4] ** .5 for k in range(8)])"
+out r "near(v, [a if a > 0 else a * (1 / 8 + 1 / 3) / 2 for a in x[:8]])"
+out d "s == () and near(v, [sum(a * a for a in x[:8])])"
+out a "s == (1, 2, 3, 2) and near(v, [w for j in (-1, 1) for i in (-1, 0, 1) for w in (i + .5, 2 * j)])"
 run 2 linear --input "x=$work/seven.npy"
 has err "dimension s0 is 7, the net takes at most 6"
 run 2 linear --input "x=$work/square.npy"

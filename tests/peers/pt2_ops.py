@@ -143,6 +143,15 @@ def layers():
         ("gru", nn.GRU(5, 6, 2, batch_first=True), x), ("gru_both", nn.GRU(5, 6, bidirectional=True), x), ("rnn", nn.RNN(5, 6), x), ("rnn_relu", nn.RNN(5, 6, nonlinearity="relu", bidirectional=True), x),
     ):
         yield n, net, (inputs,)
+    h, c = R(3, 6), R(3, 6)
+    yield "lstm_cell", lambda a, h, c, m=nn.LSTMCell(5, 6): m(a[:, 0], (h, c)), (x, h, c)
+    yield "cells", lambda a, h, g=nn.GRUCell(5, 6, bias=False), t=nn.RNNCell(5, 6), q=nn.RNNCell(5, 6, nonlinearity="relu"): (g(a[:, 0], h), t(a[:, 0], h), q(a[:, 0], h)), (x, h)
+    for dim in (0, 1, 2, None):
+        yield f"weight_norm_{dim}", nn.utils.weight_norm(nn.Conv1d(4, 6, 3), dim=dim), (x,)
+    yield "spectral_norm", nn.utils.parametrizations.spectral_norm(nn.Linear(5, 4)), (x,)
+    yield "affine_grid", lambda t: (F.affine_grid(t, (2, 4, 3, 5), align_corners=True), F.affine_grid(t, (2, 4, 3, 5), align_corners=False)), (R(2, 2, 3),)
+    yield "rrelu", lambda a: F.rrelu(a, .1, .3, False), (x,)
+    yield "big_angles", lambda a: (torch.sin(a * 1e12), torch.cos(a * 1e30), torch.tan(a * 1e10)), (x,)
     yield "fold", lambda a: (F.unfold(a, 3, padding=1, stride=2), F.unfold(a[0], (2, 3), dilation=2), F.fold(F.unfold(a, 2, stride=1), (8, 9), 2), F.fold(F.unfold(a, 3, padding=1), (8, 9), 3, padding=1)), (pic,)
     yield "pool_places", lambda a: F.max_pool2d(a, 2, return_indices=True), (pic,)
     yield "bag", nn.EmbeddingBag(10, 4, mode="sum"), (I(10, 6), torch.tensor([0, 2, 6]))

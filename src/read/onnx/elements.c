@@ -225,19 +225,24 @@ void pcs_raise_softmax(pcs_onnx_node *n)
     const pcs_value v = *pcs_of(n, x);
     const pcs_dtype d = v.dtype;
     precis_value y = d == PCS_F64 ? x : pcs_f32(n, x);
-    if (flat) {
-        const int64_t a = axis < 0 ? axis + v.dims : axis; /* -1: the last one */
-        int64_t shape[2] = { 1, 1 };
-        if (a < 0 || a > v.dims) {
-            pcs_wrong(n, "has no axis %lld", (long long)axis);
-            return;
+    const int64_t a = axis < 0 ? axis + v.dims : axis; /* of an old one all from here on is one dimension */
+    const bool joins = flat && a != (int64_t)v.dims - 1;
+    if (flat && (a < 0 || a > v.dims || !v.dims)) {
+        pcs_wrong(n, "has no axis %lld", (long long)axis);
+        return;
+    }
+    if (joins) {
+        const uint32_t last = a < v.dims ? (uint32_t)a : 1; /* behind the last dimension stands one of one */
+        int64_t shape[PCS_GRAPH_DIMS] = { 1, 1 };
+        for (uint32_t i = 0; i < v.dims; i++) {
+            const uint32_t to = a < v.dims ? (i < last ? i : last) : 0;
+            shape[to] = i == to ? v.shape[i] : pcs_dim_product(n->im->g, shape[to], v.shape[i]);
         }
-        for (uint32_t i = 0; i < v.dims; i++) shape[i >= a] = pcs_dim_product(n->im->g, shape[i >= a], v.shape[i]);
-        y = pcs_shaped(n, y, 2, shape);
+        y = pcs_shaped(n, y, last + 1, shape);
     }
     y = pcs_make1(n, "normalize",
-                  PRECIS_ATTRS(precis_attr_int("axis", flat ? 1 : axis), precis_attr_text("kind", n->row->with)), y);
-    if (flat) y = pcs_shaped(n, y, v.dims, v.shape);
+                  PRECIS_ATTRS(precis_attr_int("axis", flat ? -1 : axis), precis_attr_text("kind", n->row->with)), y);
+    if (joins) y = pcs_shaped(n, y, v.dims, v.shape);
     n->out[0] = pcs_as(n, y, d);
 }
 

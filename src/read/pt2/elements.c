@@ -55,6 +55,17 @@ void pcs_aten_float(pcs_aten *c)
     c->n.out[0] = one_of(c, op, x, space ? pcs_arg_real(c, space + 1) : 1, 1);
 }
 
+/* A leaky ReLU when a net is run: by the middle of both slopes. */
+void pcs_aten_rrelu(pcs_aten *c)
+{
+    const precis_value x = floating(c), noise = *c->row->with ? pcs_arg_tensor(c, "noise") : -1;
+    const double lower = pcs_arg_real(c, "lower"), upper = pcs_arg_real(c, "upper");
+    if (pcs_arg_flag(c, "training")) pcs_refuse(&c->n, "draws slopes as in training; export net.eval()");
+    pcs_arg_given(c, "generator");
+    c->n.out[0] = one_of(c, "leaky_relu", x, 0.5 * (lower + upper), 1);
+    if (c->n.n_out > 1) c->n.out[1] = noise;
+}
+
 void pcs_aten_test(pcs_aten *c)
 {
     const precis_value x = floating(c);

@@ -114,3 +114,15 @@ void pcs_aten_grid_sample(pcs_aten *c)
                                   { 0 } };
     c->n.out[0] = PCS_BORROW(c, .raise = pcs_raise_grid_sample, .with = "", .attrs = attrs, .n_in = 2, .in = in);
 }
+
+/* Where each place of a picture comes from, by a matrix: theta[n, dims, dims + 1], size [n, channels, ...]. */
+void pcs_aten_affine_grid(pcs_aten *c)
+{
+    const precis_value theta = pcs_arg_tensor(c, "theta");
+    uint32_t count = 0;
+    const int64_t *size = pcs_arg_ints(c, "size", &count);
+    const precis_attr attrs[] = { precis_attr_int("align_corners", pcs_arg_flag(c, "align_corners")), { 0 } };
+    if (theta < 0 || !size || pcs_failed(&c->n)) return;
+    const precis_value in[] = { theta, pcs_whole(&c->n, count, size) };
+    c->n.out[0] = PCS_BORROW(c, .raise = pcs_raise_affine_grid, .with = "", .attrs = attrs, .n_in = 2, .in = in);
+}

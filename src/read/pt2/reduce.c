@@ -130,6 +130,23 @@ void pcs_aten_norm(pcs_aten *c)
     c->n.out[0] = pcs_as(&c->n, y, d);
 }
 
+/* v with the norms g along dim (-1: with one for all); of the interface those that v has, too. */
+void pcs_aten_weight_norm(pcs_aten *c)
+{
+    const precis_value v = pcs_arg_tensor(c, "v"), g = pcs_arg_tensor(c, "g");
+    const bool one = pcs_arg_int(c, "dim") == -1;
+    const uint32_t dim = one ? PCS_GRAPH_DIMS : pcs_arg_axis(c, "dim", v);
+    int64_t axes[PCS_GRAPH_DIMS];
+    uint32_t count = 0;
+    if (v < 0 || g < 0 || pcs_failed(&c->n)) return;
+    const pcs_dtype d = pcs_of(&c->n, v)->dtype;
+    for (uint32_t i = 0; i < pcs_of(&c->n, v)->dims; i++)
+        if (i != dim) axes[count++] = i;
+    const precis_value norm = pcs_as(&c->n, pcs_reduced(&c->n, pcs_as(&c->n, v, PCS_F64), "l2", count, axes, true), d);
+    c->n.out[0] = pcs_make2(&c->n, "mul", NULL, v, pcs_make2(&c->n, "div", NULL, g, norm));
+    if (c->n.n_out > 1) c->n.out[1] = norm;
+}
+
 /* Distances of each row of one to each row of the other: a norm of what they differ by. */
 void pcs_aten_distances(pcs_aten *c)
 {

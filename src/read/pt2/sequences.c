@@ -203,6 +203,41 @@ void pcs_aten_recurrent(pcs_aten *c)
     }
 }
 
+/* lstm_cell, gru_cell, rnn_tanh_cell, rnn_relu_cell: one step of one layer. */
+void pcs_aten_cell(pcs_aten *c)
+{
+    static const int64_t first = 0;
+    const char *with = c->row->with;
+    const bool lstm = with[0] == 'l', both = pcs_arg_given(c, "b_ih");
+    precis_value x = pcs_arg_tensor(c, "input"), states[2], last[2] = { -1, -1 };
+    precis_value weights[4] = { pcs_arg_tensor(c, "w_ih"), pcs_arg_tensor(c, "w_hh"), pcs_arg_optional(c, "b_ih"),
+                                pcs_arg_optional(c, "b_hh") };
+    uint32_t count = 1;
+    if (lstm) {
+        const precis_value *given = pcs_arg_tensors(c, "hx", &count);
+        if (!given || count != 2) {
+            pcs_wrong(&c->n, "has %u states", count);
+            return;
+        }
+        memcpy(states, given, sizeof states);
+    } else states[0] = pcs_arg_tensor(c, "hx");
+    if (pcs_failed(&c->n) || x < 0) return;
+    if (both != (weights[3] >= 0) || pcs_of(&c->n, x)->dims != 2) {
+        pcs_refuse(&c->n, "takes rows, and both biases or none");
+        return;
+    }
+    const stack s = { .weights = weights, .n = both ? 4 : 2, .ways = 1, .each = both ? 4 : 2, .biases = both,
+                      .kind = with[0], .act = with[0] == 'r' && with[1] == 'r' ? "Relu" : NULL };
+    const pcs_dtype d = pcs_of(&c->n, x)->dtype;
+    x = pcs_unsqueezed(&c->n, pcs_f32(&c->n, x), 1, &first);
+    for (uint32_t i = 0; i < count; i++) states[i] = pcs_unsqueezed(&c->n, states[i], 1, &first);
+    if (pcs_failed(&c->n) || layer_of(c, &s, 0, x, states, last) < 0) return;
+    for (uint32_t i = 0; i < count && last[i] >= 0; i++) {
+        const pcs_value v = *pcs_of(&c->n, last[i]); /* [1, batch, hidden] */
+        c->n.out[i] = pcs_as(&c->n, pcs_shaped(&c->n, last[i], 2, v.shape + 1), d);
+    }
+}
+
 /* ---- bags --------------------------------------------------------------------------------------- */
 
 /* embedding_bag: rows of each bag as a sum, mean or maximum. Bags of one size
