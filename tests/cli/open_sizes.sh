@@ -47,6 +47,9 @@ for axis in 1 2 3; do
     for net in old$axis new; do expect 0 "$precis" run "$f/$net.onnx" --input "x=$f/places.npy" --output-dir "$work/$net"; done
     cmp "$work/old$axis/y.npy" "$work/new/y.npy" || failed=1
 done
+expect 0 "$precis" convert "$f/nothing.onnx" -o "$f/new.onnx"
+for net in nothing new; do expect 0 "$precis" run "$f/$net.onnx" --input "p=$f/picture.npy" --output-dir "$work/$net"; done
+cmp "$work/nothing/y.npy" "$work/new/y.npy" || failed=1
 # what has the name of a first dimension is how many samples there are
 expect 0 "$precis" inspect "$f/state.onnx" --size 6 --json
 json "[i['shape'] for i in j['inputs']] == [['batch', 6, 8], [3, 'batch', 8]]"

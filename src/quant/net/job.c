@@ -74,11 +74,14 @@ static precis_status check_mode(const precis_net_quant *q)
 {
     const precis_net_quant_options *o = &q->o;
     const bool dynamic = q->mode == PCS_NET_DYNAMIC;
+    bool typed = o->activations != NULL; /* but as they are in dynamic quantization */
+    for (size_t i = 0; dynamic && typed && i < sizeof activation_types / sizeof *activation_types; i++)
+        if (activation_types[i].dtype == PCS_U8) typed = strcmp(activation_types[i].name, o->activations) != 0;
     const char *what = o->observer    ? "an observer"
                        : o->symmetric ? "symmetric activations"
                        : o->whole     ? "QLinear ops"
-                       : o->activations && !(dynamic && !strcmp(o->activations, "u8")) ? "the type of activations"
-                                                                                        : NULL;
+                       : typed        ? "the type of activations"
+                                      : NULL;
     if (q->mode == PCS_NET_STATIC || !what) return PRECIS_OK;
     return pcs_fail(q->ctx, PRECIS_EINVAL, "%s: of static quantization alone; %s", what,
                     dynamic ? "dynamic takes the range of each run, in u8 with a zero point"

@@ -135,9 +135,10 @@ void pcs_raise_cast(pcs_onnx_node *n)
     if (like && pcs_in(n, 1) >= 0) to = pcs_of(n, n->in[1])->dtype;
     else if (!like && !pcs_onnx_dtype(pcs_attr_int(n, "to", 0), &to))
         pcs_refuse(n, "casts to data type %lld", (long long)pcs_attr_int(n, "to", 0));
-    const int64_t up = !strcmp(mode, "up") ? 1 : !strcmp(mode, "nearest") ? 2 : !strcmp(mode, "down") ? 3 : 0;
+    int64_t up = !strcmp(mode, "up") ? 1 : !strcmp(mode, "nearest") ? 2 : !strcmp(mode, "down") ? 3 : 0;
     if (!up) pcs_wrong(n, "round_mode is %s", mode);
-    const int64_t saturate = pcs_attr_int(n, "saturate", 1);
+    if (to != PCS_F8E8M0) up = 1; /* others are rounded to the nearest, whatever it says */
+    const int64_t saturate = pcs_saturates(to, pcs_attr_int(n, "saturate", 1));
     if (x < 0 || pcs_failed(n)) return;
     if (pcs_of(n, x)->dtype == to) n->out[0] = x;
     else

@@ -142,13 +142,16 @@ void pcs_raise_resize(pcs_onnx_node *n)
     const char *mode = pcs_attr_text(n, "mode", "nearest"),
                *where = pcs_attr_text(n, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel"),
                *nearest = pcs_attr_text(n, "nearest_mode", old ? "floor" : "round_prefer_floor");
-    const double a = pcs_attr_real(n, "cubic_coeff_a", -0.75), outside = pcs_attr_real(n, "extrapolation_value", 0);
+    const bool crops = !strncmp(where, "tf_crop", 7); /* to a region, beyond which there may be nothing */
+    const double a = pcs_attr_real(n, "cubic_coeff_a", -0.75), nowhere = pcs_attr_real(n, "extrapolation_value", 0),
+                 outside = crops ? nowhere : 0;
     const int64_t exclude = pcs_attr_int(n, "exclude_outside", 0), smooth = pcs_attr_int(n, "antialias", 0);
     if (x < 0) return;
     const pcs_value v = *pcs_of(n, x);
     if (!read_target(n, &v, old ? 1 : 2, old ? 0 : 3, &t)) return;
     if (v.dtype != PCS_U8 && v.dtype != PCS_I8) x = pcs_f32(n, x);
     const int64_t dims = v.dims, twice = 2 * dims;
+    for (uint32_t i = 0; i < v.dims && !crops; i++) t.region[i] = 0, t.region[v.dims + i] = 1;
     const precis_value scales = pcs_data(n, PCS_F32, 1, &dims, t.scales),
                        region = pcs_data(n, PCS_F32, 1, &twice, t.region);
     const precis_attr attrs[] = {

@@ -200,7 +200,8 @@ void pcs_raise_to_codes(pcs_onnx_node *n)
     z = along(n, z, &v, axis, block);
     const precis_value from = pcs_dtype_whole(v.dtype) ? pcs_as(n, x, PCS_F32) : x;
     n->out[0] = pcs_make3(n, "to_codes",
-                          PRECIS_ATTRS(precis_attr_int("to", to), precis_attr_int("saturate", saturate),
+                          PRECIS_ATTRS(precis_attr_int("to", to),
+                                       precis_attr_int("saturate", pcs_saturates(to, saturate)),
                                        precis_attr_int("axis", axis), precis_attr_int("block", block)),
                           from, s, z);
 }

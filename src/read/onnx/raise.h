@@ -79,6 +79,13 @@ double pcs_constant_real(pcs_onnx_node *n, precis_value v, double dflt);
 void *pcs_room(pcs_onnx_node *n, size_t count, size_t size);
 void *pcs_graph_room(pcs_onnx_node *n, size_t count, size_t size);
 
+/* `saturate` of a cast to a type: it is a truth, and says something of numbers of 8 bits alone. */
+static inline int64_t pcs_saturates(pcs_dtype to, int64_t given)
+{
+    return pcs_dtype_bytes(to) != 1 || pcs_dtype_whole(to) || given != 0;
+}
+
+
 /* ---- making nodes */
 precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
                       const precis_value *in);
