@@ -56,7 +56,7 @@ constants = [o.longs("one", [1], []), o.longs("at", [1]), o.floats("w", [8, 4], 
 write("state.onnx", o.model(o.graph(nodes, [o.port("x", o.F32, ["batch", "time", 8]), o.port("h", o.F32, [3, "batch", 8])], [o.port("y", o.F32, ["batch", "time", 4])], constants)))
 
 # Attributes that say nothing where they stand: a cast to numbers of 16 bits saturates in any way, a region is for crops.
-nodes = [o.node("Resize", ["p", "roi", "by"], ["r"], mode="cubic", extrapolation_value=1.5), o.node("Cast", ["r"], ["h"], to=10, saturate=3), o.node("Cast", ["h"], ["y"], to=1)]
+nodes = [o.node("Resize", ["p", "roi", "by"], ["r"], mode="cubic", extrapolation_value=1.5, exclude_outside=2), o.node("Cast", ["r"], ["h"], to=10, saturate=3), o.node("Cast", ["h"], ["y"], to=1)]
 constants = [o.floats("roi", [4], [0, .1, 1, .9]), o.floats("by", [2], [1, 2])]
 write("nothing.onnx", o.model(o.graph(nodes, [o.port("p", o.F32, [3, 5])], [o.port("y", o.F32, [3, 10])], constants), opset=19))
 write("picture.npy", o.npy(some(15), (3, 5)))

@@ -145,7 +145,7 @@ void pcs_raise_resize(pcs_onnx_node *n)
     const bool crops = !strncmp(where, "tf_crop", 7); /* to a region, beyond which there may be nothing */
     const double a = pcs_attr_real(n, "cubic_coeff_a", -0.75), nowhere = pcs_attr_real(n, "extrapolation_value", 0),
                  outside = crops ? nowhere : 0;
-    const int64_t exclude = pcs_attr_int(n, "exclude_outside", 0), smooth = pcs_attr_int(n, "antialias", 0);
+    const int64_t exclude = pcs_attr_int(n, "exclude_outside", 0) != 0, smooth = pcs_attr_int(n, "antialias", 0) != 0;
     if (x < 0) return;
     const pcs_value v = *pcs_of(n, x);
     if (!read_target(n, &v, old ? 1 : 2, old ? 0 : 3, &t)) return;
