@@ -50,10 +50,10 @@ def nets():
     yield "whole", model(graph(nodes, [port("x", I64, [m])], outs, [longs("w", [1, 2, -3, 4, 0, -1, 2, 7, 3, -2, 5, 6, -7, 8, 9, -1])]), opset=20), w
     nodes = [node("Greater", ["x", "z"], ["c"], name="c"), node("Where", ["c", "x", "w"], ["y"], name="w"), node("Not", ["c"], ["n"], name="n"),
              node("And", ["n", "b"], ["a"], name="a"), node("Or", ["c", "a"], ["o"], name="o"), node("Xor", ["c", "o"], ["p"], name="p"),
-             node("Where", ["o", "i", "k"], ["j"], name="j")]
-    outs = [port("y", F32, [4, 9]), port("o", BOOL, [4, 9]), port("p", BOOL, [4, 9]), port("j", I64, [4, 9])]
+             node("Where", ["o", "i", "k"], ["j"], name="j"), node("Where", ["b", "w", "far"], ["g"], name="mask"), node("Add", ["y", "far"], ["f"], name="far")]
+    outs = [port("g", F32, [9]), port("f", F32, [4, 9]), port("y", F32, [4, 9]), port("o", BOOL, [4, 9]), port("p", BOOL, [4, 9]), port("j", I64, [4, 9])]
     yield "choices", model(graph(nodes, [port("x", F32, [4, 9]), port("b", BOOL, [9])], outs, [floats("z", [], [0.2]), floats("w", [9], noise(9)),
-                           longs("i", list(range(4)), [4, 1]), longs("k", [-5], [1])]), opset=20), [("x", npy(ODD, [4, 9]), F32, [4, 9]), ("b", npy([1, 0, 0, 1, 1, 0, 1, 0, 1], [9], "|b1"), BOOL, [9])]
+                           longs("i", list(range(4)), [4, 1]), longs("k", [-5], [1]), floats("far", [9], [0, -math.inf, 0, math.inf, 1, -1, 0, 0, -math.inf])]), opset=20), [("x", npy(ODD, [4, 9]), F32, [4, 9]), ("b", npy([1, 0, 0, 1, 1, 0, 1, 0, 1], [9], "|b1"), BOOL, [9])]
     shape = [1, 8, 5, 6]
     p = [("x", npy(noise(240), shape), F32, shape)]
     nodes = [node("GroupNormalization", ["x", "s", "b"], ["g"], name="group", num_groups=4), node("InstanceNormalization", ["x", "s", "b"], ["i"], name="instance"),

@@ -35,6 +35,8 @@ const char *pcs_c_float(pcs_c_file *w, double v)
 {
     char text[64];
     char digits[48];
+    if (v > 3.4028235677973366e38 || v < -3.4028235677973366e38) /* of masks */
+        return text_of(w, v > 0 ? "(1.0f / 0.0f)" : "(-1.0f / 0.0f)");
     snprintf(digits, sizeof digits, "%.9g", v);
     snprintf(text, sizeof text, "%s%s", digits, strpbrk(digits, ".en") ? "f" : ".0f");
     return text_of(w, text);
@@ -109,12 +111,13 @@ static void put_element(pcs_c_file *w, const pcs_arg *a, size_t i)
     else pcs_c_put(w, &w->arrays, "%lld,", (long long)pcs_int_at(a, i));
 }
 
-static bool all_finite(const pcs_arg *a, uint64_t n)
+/* Doubles are weights of resizes, which are finite. */
+static bool are_numbers(const pcs_arg *a, uint64_t n)
 {
     if (pcs_dtype_whole(a->dtype)) return true;
     for (uint64_t i = 0; i < n; i++) {
         const double v = pcs_real_at(a, i);
-        if (!(v - v == 0)) return false;
+        if (v != v || (a->dtype == PCS_F64 && v - v != 0)) return false;
     }
     return true;
 }
@@ -126,9 +129,10 @@ const char *pcs_c_array(pcs_c_file *w, const char *what, pcs_dtype d, uint64_t n
     const char *name = pcs_arena_printf(&w->arena, "%s_k%zu", w->name, w->n_structs++);
     if (w->error) return "";
     if (!name || !data) return w->error = PRECIS_ENOMEM, "";
-    if (!pcs_c_type(d) || !all_finite(&a, n)) {
-        w->error = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: %s is of type %s, or not finite: a C file cannot hold it",
-                            w->what->source, what, pcs_dtype_name(d));
+    if (!pcs_c_type(d) || !are_numbers(&a, n)) {
+        w->error = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                            "%s: %s is of type %s, or holds a NaN: a C file cannot hold it", w->what->source, what,
+                            pcs_dtype_name(d));
         return "";
     }
     if ((w->weights += (bytes + 3) / 4 * 4) > PCS_LIMIT_C_CONSTANTS) {
