@@ -15,7 +15,7 @@
 
 /* What is measured, and how: to be raised with every change of calibration, gradients, swaps or sampling that changes a
  * number, since a version that is not released does not change. */
-#define MEASURES 4
+#define MEASURES 5
 #define FOLDER_MOST ((uint64_t)256 << 20) /* bytes of all files */
 #define FILE_MOST ((uint64_t)64 << 20)
 #define SUFFIX ".kept"

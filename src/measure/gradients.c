@@ -1,6 +1,7 @@
 /* gradients.c - what is wanted is coded, then costed all at once. */
 #include "measure/gradients.h"
 
+#include "measure/along_types.h"
 #include "measure/curvature.h"
 
 #include <stdio.h>
@@ -117,6 +118,18 @@ static precis_status code_all(precis_ctx *ctx, const pcs_gradient_job *j, pcs_al
     return st;
 }
 
+/* What they say of one another. */
+static precis_status settle(precis_ctx *ctx, pcs_alternative *list, const double *errors, size_t n)
+{
+    pcs_cost_of_type *costs = pcs_alloc(ctx, n + 1, sizeof *costs);
+    if (!costs) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        costs[i] = (pcs_cost_of_type){ list[i].tensor, list[i].f, errors[i], &list[i].kld };
+    const precis_status st = pcs_along_types(ctx, costs, n);
+    pcs_free(ctx, costs);
+    return st;
+}
+
 precis_status pcs_probe_by_gradients(precis_ctx *ctx, const pcs_gradient_job *j, precis_profile *p)
 {
     pcs_alternative *list = pcs_alloc(ctx, j->n + 1, sizeof *list);
@@ -127,6 +140,7 @@ precis_status pcs_probe_by_gradients(precis_ctx *ctx, const pcs_gradient_job *j,
     if (!st) st = code_all(ctx, j, list, errors);
     const pcs_curvature_work work = { ctx->opt.seed ^ 0x6ad1e7u, j->step, j->user };
     if (!st) st = pcs_curvature_run(c, j->windows, list, j->n, &work);
+    if (!st) st = settle(ctx, list, errors, j->n);
     for (size_t i = 0; i < j->n && !st; i++)
         st = pcs_profile_add(p, list[i].tensor->name, list[i].f->name, errors[i], list[i].kld, list[i].se);
     pcs_curvature_close(&c);
