@@ -4,6 +4,7 @@
 #include "graph/arch.h"
 #include "graph/net.h"
 #include "job/budget.h"
+#include "job/coding_text.h"
 #include "job/gain.h"
 #include "job/kept.h"
 #include "job/memory.h"
@@ -173,47 +174,12 @@ static void take_scheme(const char *type, precis_quant_options *q)
     q->static_activations |= s.fixed;
 }
 
-/* Does the job's own choice of a method code from the text of the profile? It is sampled once. */
-static bool takes_profiled(const precis_job_options *o, const precis_quant_options *q)
-{
-    return !o->type && !o->quant.method && q->method && !o->calibrate.n_texts;
-}
-
-/* What is measured is left out, where the rest is text enough: the file would look better on it than it is. */
-static precis_status take_profiled(pcs_work *w, const precis_profile *p, const precis_calibrate_options *o)
-{
-    enum { REST_LEAST = 1024 };
-    precis_status st = PRECIS_OK;
-    const int32_t *ids = p ? p->ids : NULL;
-    uint64_t rest = 0;
-    if (!ids || !p->n_windows) return pcs_windows_make(w->ctx, w->origin, o, 0, &w->windows);
-    for (size_t i = p->n_windows; i < p->n_windows + p->n_rest; i++) rest += p->lengths[i];
-    w->windows.ctx = w->ctx;
-    for (size_t i = 0; i < p->n_windows + p->n_rest && !st; ids += p->lengths[i++])
-        if (i >= p->n_windows || rest < REST_LEAST) st = pcs_windows_add(&w->windows, ids, p->lengths[i]);
-    return st;
-}
-
-/* Where the method is the job's choice, what it codes from is, too: windows from all over the text, as many as a model
- * of this size is worth. */
-static precis_status trim_text(pcs_work *w, const precis_job_options *o, const precis_quant_options *q)
-{
-    const uint32_t most = pcs_amounts_of(w->origin, &o->calibrate).coded;
-    pcs_windows some;
-    if (q->method == o->quant.method || o->calibrate.tokens || w->windows.n_ids <= most) return PRECIS_OK;
-    const precis_status st = pcs_windows_spread(&w->windows, most, &some);
-    pcs_windows_free(&w->windows);
-    w->windows = some;
-    return st;
-}
-
 /* The copy with transforms, global scales and static activations applied. */
 static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m, const precis_job_options *o,
                              const precis_quant_options *q)
 {
-    const bool later = takes_profiled(o, q); /* text that the profile will have sampled */
+    const bool later = pcs_coding_text_profiled(o, q); /* text that the profile will have sampled */
     precis_status st = pcs_work_open(ctx, w, m, q, later ? NULL : &o->calibrate, o->type);
-    if (!st) st = trim_text(w, o, q);
     if (!st) st = pcs_work_transform(w);
     if (!st) st = pcs_global_scales(w);
     if (!st && q->static_activations) st = pcs_static_activations(w);
@@ -520,8 +486,7 @@ static precis_status plan_job(course *c)
     if (!st && !job->plan && c->calibrates) st = make_profile(ctx, c->m, opts, &c->q, !c->changes, &c->profile);
     if (c->profile) c->q.profile = c->profile;
     job->taken.costs = lap(&c->at);
-    if (!st && c->copy && !opts->dry_run && takes_profiled(opts, &c->q))
-        st = take_profiled(c->w, c->q.profile, &opts->calibrate);
+    if (!st && c->copy && !opts->dry_run) st = pcs_coding_text(c->w, opts, &c->q);
     if (!st && !job->plan) st = pcs_job_budget_plan(ctx, c->model, c->m, opts, &c->q, job);
     if (!st && c->q.profile && job->solution.size) predict(ctx, &c->set, &c->q, job);
     if (!st) say_exact(ctx, job->plan);

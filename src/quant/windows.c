@@ -81,10 +81,37 @@ static bool has_window(const pcs_windows *w, const int32_t *ids, uint32_t n)
 precis_status pcs_windows_rest(const pcs_windows *all, const pcs_windows *but, uint64_t tokens, pcs_windows *w)
 {
     const int32_t *ids = all->ids;
+    pcs_windows others = { .ctx = all->ctx };
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < all->n && !st; ids += all->lengths[i++])
+        if (!has_window(but, ids, all->lengths[i])) st = pcs_windows_add(&others, ids, all->lengths[i]);
+    *w = (pcs_windows){ .ctx = all->ctx };
+    if (!st) st = pcs_windows_spread(&others, tokens, w);
+    pcs_windows_free(&others);
+    return st;
+}
+
+/* Is w, but for its first token, which BOS may have taken, a part of such a window? Few tokens are by chance. */
+static bool holds(const int32_t *ids, uint32_t n, const int32_t *part, uint32_t k)
+{
+    enum { LEAST = 16 };
+    for (uint32_t at = 0; k > LEAST && at + k <= n; at++)
+        if (!memcmp(ids + at + 1, part + 1, (k - 1) * sizeof *ids)) return true;
+    return false;
+}
+
+precis_status pcs_windows_apart(const pcs_windows *all, const pcs_windows *from, pcs_windows *w)
+{
+    const int32_t *ids = all->ids;
     precis_status st = PRECIS_OK;
     *w = (pcs_windows){ .ctx = all->ctx };
-    for (size_t i = 0; i < all->n && w->n_ids < tokens && !st; ids += all->lengths[i++])
-        if (!has_window(but, ids, all->lengths[i])) st = pcs_windows_add(w, ids, all->lengths[i]);
+    for (size_t i = 0; i < all->n && !st; ids += all->lengths[i++]) {
+        const int32_t *part = from->ids;
+        bool apart = true;
+        for (size_t k = 0; k < from->n && apart; part += from->lengths[k++])
+            apart = !holds(ids, all->lengths[i], part, from->lengths[k]);
+        if (apart) st = pcs_windows_add(w, ids, all->lengths[i]);
+    }
     if (st) pcs_windows_free(w);
     return st;
 }

@@ -28,8 +28,10 @@ double pcs_spread(size_t k);
 /* At most `tokens` of all, from windows at even distances, in an order whose every beginning is spread over the text as
  * well. */
 precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_windows *w);
-/* The first of all, until they have so many tokens, that are not among others (which were taken from all). */
+/* The same of those that are not among others (which were taken from all). */
 precis_status pcs_windows_rest(const pcs_windows *all, const pcs_windows *but, uint64_t tokens, pcs_windows *w);
+/* Those that hold no window of others, which may be shorter ones of the same text. */
+precis_status pcs_windows_apart(const pcs_windows *all, const pcs_windows *from, pcs_windows *w);
 precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n);
 void pcs_windows_free(pcs_windows *w);
 

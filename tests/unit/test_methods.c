@@ -51,6 +51,48 @@ static void test_spread(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* What is left beside some of them: from all over, too, and none that holds one of those. */
+static void test_apart(void **state)
+{
+    (void)state;
+    enum { LONG = 64, N = 40 };
+    precis_ctx *ctx = test_ctx(1);
+    pcs_windows all = { .ctx = ctx }, halves = { .ctx = ctx }, some, rest, apart;
+    int32_t ids[LONG];
+    for (int32_t i = 0; i < N; i++) {
+        for (int32_t k = 0; k < LONG; k++) ids[k] = i * LONG + k;
+        assert_int_equal(pcs_windows_add(&all, ids, LONG), PRECIS_OK);
+        for (int h = 0; h < 2; h++) {
+            ids[h * LONG / 2] = -1; /* BOS, in the first token's place */
+            assert_int_equal(pcs_windows_add(&halves, ids + h * LONG / 2, LONG / 2), PRECIS_OK);
+        }
+    }
+    assert_int_equal(pcs_windows_spread(&halves, 10 * LONG / 2, &some), PRECIS_OK);
+    assert_int_equal(some.n, 10);
+    assert_int_equal(pcs_windows_rest(&halves, &some, 20 * LONG / 2, &rest), PRECIS_OK);
+    assert_int_equal(rest.n, 20);
+    bool late = false;
+    for (size_t i = 0; i < rest.n; i++) {
+        for (size_t k = 0; k < some.n; k++)
+            assert_int_not_equal(rest.ids[i * LONG / 2 + 1], some.ids[k * LONG / 2 + 1]);
+        late |= rest.ids[i * LONG / 2 + 1] > N * LONG * 3 / 4;
+    }
+    assert_true(late);
+    assert_int_equal(pcs_windows_apart(&all, &some, &apart), PRECIS_OK);
+    bool held[N] = { false };
+    size_t left = N;
+    for (size_t k = 0; k < some.n; k++) {
+        const int32_t of = some.ids[k * LONG / 2 + 1] / LONG;
+        left -= !held[of];
+        held[of] = true;
+    }
+    assert_int_equal(apart.n, left);
+    for (size_t i = 0; i < apart.n; i++) assert_false(held[apart.ids[i * LONG + 1] / LONG]);
+    pcs_windows_free(&all), pcs_windows_free(&halves), pcs_windows_free(&some);
+    pcs_windows_free(&rest), pcs_windows_free(&apart);
+    precis_ctx_close(&ctx);
+}
+
 static void test_feedback(void **state)
 {
     (void)state;
@@ -376,7 +418,8 @@ static void test_containers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_spread),    cmocka_unit_test(test_feedback),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_spread),    cmocka_unit_test(test_apart),
+                                        cmocka_unit_test(test_feedback),
                                         cmocka_unit_test(test_hadamard),  cmocka_unit_test(test_transforms),
                                         cmocka_unit_test(test_coders),    cmocka_unit_test(test_same_bytes),
                                         cmocka_unit_test(test_refused),   cmocka_unit_test(test_schemes),
