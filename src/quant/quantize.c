@@ -230,15 +230,19 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
 static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
 {
     size_t n = 0;
-    const char *from = "";
-    for (size_t i = 0; i < p->n; i++)
-        if (p->rows[i].to != pcs_plan_from(p, i) && pcs_plan_from(p, i)->kind == PCS_QUANT)
-            n++, from = pcs_plan_from(p, i)->name;
+    const char *from = "", *more = "";
+    for (size_t i = 0; i < p->n; i++) {
+        const pcs_format *own = pcs_plan_from(p, i);
+        if (p->rows[i].to == own || own->kind != PCS_QUANT) continue;
+        if (n && strcmp(from, own->name)) more = ", ...";
+        from = own->name;
+        n++;
+    }
     if (n)
         pcs_warn(ctx,
-                 "REQUANTIZING: %zu tensors are quantized already (%s, ...); their first loss stays and a second one "
-                 "comes on top. Quantize from the F16, BF16 or F32 original when you can",
-                 n, from);
+                 "REQUANTIZING: %zu %s quantized already (%s%s); that first loss stays and a second one comes on top. "
+                 "Quantize from the F16, BF16 or F32 original when you can",
+                 n, n == 1 ? "tensor is" : "tensors are", from, more);
 }
 
 /* How power-of-two scales are rounded: as the options say, where the coder asks. */

@@ -24,6 +24,9 @@ expect 0 "$precis" quant "$work/narrow" --type Q8_0 -o "$work/q8.gguf" --no-cali
 expect 0 "$precis" quant "$work/q8.gguf" --type Q4_0 -o "$work/less.gguf" --no-calib --no-eval
 types "$work/less.gguf" | grep -q "blk.0.ffn_up.weight Q4_0" || { echo "Q8_0 is not made Q4_0"; failed=1; }
 expect 0 "$precis" quant "$work/q4.gguf" --type '*ffn_up*=Q8_0' -o "$work/table.gguf" --no-calib --no-eval
+has err "REQUANTIZING: [1-9][0-9]* tensors\? \(is\|are\) quantized already (Q4_0); that"
+expect 0 "$precis" quant "$work/q4.gguf" --type 'blk.0.ffn_up.weight=Q8_0' -o "$work/one.gguf" --no-calib --no-eval
+has err "REQUANTIZING: 1 tensor is quantized already (Q4_0); that"
 types "$work/table.gguf" | grep -q "blk.0.ffn_up.weight Q8_0" || { echo "a table is not kept to"; failed=1; }
 # under a budget, only tensors that make room change
 expect 0 "$precis" quant "$work/narrow" --type '*ffn*=Q4_0,*attn*=Q4_0' -o "$work/part.gguf" --no-calib --no-eval
