@@ -43,7 +43,7 @@ PY
 done
 
 # Parts of all kinds may stand in one file: no two of them have a function or type of one name.
-twice=$(sed -n -e 's/^\(NET_SHARED \)\?static .*[ *]\(net_[a-z0-9_]*\)(.*/\2/p' -e 's/^} \(net_[a-z0-9_]*_t\);$/\1/p' "$root"/src/write/c/parts/*.part | sort | uniq -d)
+twice=$(sed -n -e 's/^\(NET_SHARED \)\?static [^(]*[ *]\(net_[a-z0-9_]*\)(.*/\2/p' -e 's/^} \(net_[a-z0-9_]*_t\);$/\1/p' "$root"/src/write/c/parts/*.part | sort | uniq -d)
 [ -z "$twice" ] || { echo "in two parts of C files: $twice"; failed=1; }
 
 # What cannot be: by node, with what would do; nothing is written.
