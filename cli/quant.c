@@ -543,7 +543,7 @@ static int run_any(cli *c)
 static int run_or_replay(cli *c)
 {
     const bool net = c->n_args && !cli_has(c, "--replay") && precis_net_probe(c->ctx, c->args[0]);
-    const int strange = net ? -1 : cli_only_nets(c);
+    const int strange = net || cli_has(c, "--replay") ? -1 : cli_only_nets(c); /* a manifest says them itself */
     if (strange >= 0) return strange;
     const int text = cli_need_text(c); /* its manifest names them */
     const int apart = text < 0 ? check_beside(c) : text;

@@ -84,6 +84,10 @@ for option in "--ignore 3" "--least 0.3" "--mask x"; do
     expect 0 "$precis" eval "$f/closed.onnx" --data "$f/x.npy" --against "$f/closed.onnx" $option
     has err "${option%% *} is for .* is not measured here"
 done
+# A manifest's options are its own.
+expect 0 "$precis" quant "$f/closed.onnx" --weight-only --no-speed -q -o "$f/replayed.onnx"
+expect 2 "$precis" quant "$f/closed.onnx" --static --replay "$f/replayed.onnx.manifest.json" -o "$work/none.onnx"
+grep -q "static is the manifest's to say; leave it out with --replay" "$work/err" || { cat "$work/err"; failed=1; }
 [ ! -e "$work/none.onnx" ] && [ ! -e "$work/none.c" ] || { echo "a refused net was written"; failed=1; }
 [ $failed = 0 ] && echo "$n commands"
 exit $failed
